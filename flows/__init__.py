@@ -1,0 +1,1 @@
+"""Wiring only: Prefect flows, the Dask cluster they run on, and the `dicomflow` command."""

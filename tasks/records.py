@@ -1,0 +1,231 @@
+"""Records that cross a process boundary: frozen, small, without a value of a patient.
+
+A step takes records and returns new ones; bytes and data sets stay in the worker that read them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import NamedTuple
+
+
+class State(StrEnum):
+    """How a source object ended; every object listed ends in exactly one."""
+
+    PUBLISHED = "published"
+    WITHHELD = "withheld"
+    QUARANTINED = "quarantined"
+    DUPLICATE = "duplicate"
+
+
+class Outcome(StrEnum):
+    """How a run ended, in the words of the report, the flow's state and `--json`."""
+
+    PUBLISHED = "published"
+    PARTLY_WITHHELD = "partly withheld"
+    WITHHELD = "withheld"
+    NOTHING_NEW = "nothing new"
+
+
+class Finding(NamedTuple):
+    """A rule changed or doubted a value; says which and where, never what the value was.
+
+    Attributes
+    ----------
+    rule
+        Id of the rule that spoke, such as ``date-iso`` or ``structure``.
+    path
+        Element path in tags, such as ``(0008,1140)[0].(0008,1155)``; empty for the whole object.
+    code
+        A code of `tasks.reasons`.
+    """
+
+    rule: str
+    path: str
+    code: str
+
+
+class Reject(NamedTuple):
+    """A source object refused, with the reason code (`tasks.reasons`) and, where it helps, the element path."""
+
+    code: str
+    path: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceObject:
+    """One object of the source, as listed.
+
+    Attributes
+    ----------
+    uri
+        `file:///…` (percent-encoded bytes) or `s3://bucket/key`. May itself name a patient:
+        it goes to `restricted/` and nowhere else.
+    size_bytes
+        Size as listed.
+    version
+        What tells two contents of one URI apart: modification time in ns, or ETag and version id.
+    kind
+        `file`, or why it cannot be one: `symlink`, `special` (FIFO, socket, device).
+    """
+
+    uri: str
+    size_bytes: int
+    version: str
+    kind: str = "file"
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """The unit of one task run.
+
+    The objects' URIs stay in its manifest, so that nothing that logs a task's arguments (Dask does, on
+    failure) can name a patient.
+
+    Attributes
+    ----------
+    batch_id
+        Hash of the objects' URIs and versions and of the rules, profile and code in force: equal
+        work has an equal id, so a retry overwrites its own work and a finished batch is known.
+    manifest
+        Path of the manifest (Parquet) below the run's staging folder.
+    """
+
+    batch_id: str
+    manifest: str
+    object_count: int
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class RunPlan:
+    """What a run does to every object: all that a worker needs, and no secret.
+
+    Attributes
+    ----------
+    fingerprint
+        Digest of everything that decides an output besides the object itself: key check value, profile,
+        rules, outputs, version of the code. A run resumes only under an equal one.
+    key_file, key_block
+        Where a worker finds the key, if not in its environment; never the key.
+    s3
+        Options for `storage.open_store` on both sides.
+    """
+
+    run_id: str
+    source: str
+    target: str
+    outputs: tuple[str, ...]
+    profile: str
+    rules: str
+    fingerprint: str
+    key_check: str
+    started_at: str
+    key_file: str | None = None
+    key_block: str | None = None
+    s3: tuple[tuple[str, str | bool | None], ...] = ()
+    batch_objects: int = 1000
+    batch_bytes: int = 256 << 20
+    resumed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What discovery found, in counts; `settled` are objects that earlier runs have finished, by state."""
+
+    listed: int
+    pending: int
+    pending_bytes: int
+    settled: dict[str, int]
+    settled_reasons: dict[str, int]
+    batches: int
+
+
+@dataclass(frozen=True, slots=True)
+class BatchReport:
+    """What a finished batch did; written last, as JSON, so its existence is the batch's commit record."""
+
+    batch_id: str
+    object_count: int
+    staged: int
+    rejects: dict[str, int]
+    findings: dict[str, int]
+    bytes_read: int
+    bytes_written: int
+    seconds: float
+    started_at: str
+    ended_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class StudyVerdict:
+    """The gate's word on one study: whether it passed and which rules (R001…) said no or warned."""
+
+    StudyInstanceUID: str
+    passed: bool
+    failed_rules: tuple[str, ...] = ()
+    warned_rules: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RuleResult:
+    """One rule's result over one run, in counts.
+
+    Attributes
+    ----------
+    expectation
+        The Great Expectations type the rule compiled to, as lineage's assertion name.
+    unexpected_percent
+        Share of evaluated rows that broke the rule, in percent (0 to 100); None where the rule has no rows to count.
+    """
+
+    rule_id: str
+    description: str
+    severity: str
+    scope: str
+    expectation: str
+    column: str | None
+    success: bool
+    evaluated: int
+    unexpected: int
+    unexpected_percent: float | None
+    studies_failed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class AuditReport:
+    """Verdict per study and result per rule; once written to staging, the run is only rolled forward."""
+
+    run_withheld: bool
+    verdicts: tuple[StudyVerdict, ...]
+    rules: tuple[RuleResult, ...]
+    rules_digest: str
+    conflicts: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class RunReport:
+    """What `dicomflow clean --json` prints, what the run page shows, what exit codes come from."""
+
+    run_id: str
+    outcome: Outcome
+    listed: int
+    published: int
+    withheld: int
+    quarantined: int
+    duplicate: int
+    unchanged: int
+    reasons: dict[str, int]
+    findings: dict[str, int]
+    seconds: dict[str, float]
+    bytes_read: int
+    bytes_written: int
+    docs: str
+    target: str
+    started_at: str
+    ended_at: str
+    rules: tuple[RuleResult, ...] = ()
+    studies: int = 0
+    series: int = 0
+    modalities: dict[str, int] = field(default_factory=dict)
