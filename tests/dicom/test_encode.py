@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import json
 import struct
+from typing import Any
 
 import pydicom
 import pytest
@@ -128,9 +129,17 @@ def test_nested_sequences_come_back_as_they_were_written(dataset: DataSet, expli
     assert header.dataset == start
 
 
+def unpadded(attribute: dict[str, Any]) -> dict[str, Any]:
+    """Take the padding off a value that is not the last; pydicom leaves it in JSON."""
+    values = attribute.get("Value")
+    if values is None:
+        return attribute
+    return {**attribute, "Value": [text.rstrip() if isinstance(text, str) else text for text in values]}
+
+
 @pytest.mark.filterwarnings("ignore")
 def test_the_header_as_json_says_what_pydicoms_json_says() -> None:
-    for name in ("CT_small.dcm", "MR_small.dcm", "emri_small.dcm", "693_J2KI.dcm"):
+    for name in ("CT_small.dcm", "MR_small.dcm", "liver_1frame.dcm", "693_J2KI.dcm"):
         header = read_header(Buffer((BUNDLED / "test_files" / name).read_bytes()))
         assert isinstance(header, Header)
         ours = json.loads(header_json(header.dataset, header.encodings))
@@ -138,7 +147,7 @@ def test_the_header_as_json_says_what_pydicoms_json_says() -> None:
         public = [tag for tag in ours if not int(tag[:4], 16) & 1]
         assert public
         for tag in public:
-            assert ours[tag] == theirs[tag], (name, tag)
+            assert ours[tag] == unpadded(theirs[tag]), (name, tag)
 
 
 def test_non_finite_numbers_are_null_in_json() -> None:
