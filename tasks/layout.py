@@ -26,6 +26,7 @@ DOCS = "docs"
 RUNS = "docs/runs"
 LINEAGE = "lineage"
 STAGING = "staging"
+STAGED_RUNS = "staging/runs"
 
 
 def instance_path(PatientID: str, StudyInstanceUID: str, SeriesInstanceUID: str, SOPInstanceUID: str) -> str:
@@ -37,13 +38,19 @@ def instance_path(PatientID: str, StudyInstanceUID: str, SeriesInstanceUID: str,
 
 
 class Staging:
-    """Keys of one run's staging folder."""
+    """Keys of one run's staging folder, and of the record `run` that stands for the folder.
+
+    The record is written before the folder and removed after it, so no folder is without one; all
+    records lie together, so finding dead runs does not mean listing what they staged.
+    """
 
     def __init__(self, run_id: str) -> None:
         self.root = f"{STAGING}/{run_id}"
-        self.run = f"{self.root}/run.json"
+        self.run = f"{STAGED_RUNS}/{run_id}.json"
+        self.rules = f"{self.root}/rules.yaml"
         self.listing = f"{self.root}/listing.json"
         self.audit = f"{self.root}/audit.json"
+        self.decisions = f"{self.root}/decisions.parquet"
         self.dicom = f"{self.root}/dicom"
         self.docs = f"{self.root}/docs"
         self.manifests = f"{self.root}/manifests"

@@ -6,8 +6,14 @@ A step takes records and returns new ones; bytes and data sets stay in the worke
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import NamedTuple
+
+
+def utc_now() -> str:
+    """Give the time for reports and lineage; it never decides an output's content."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
 class State(StrEnum):
@@ -104,6 +110,10 @@ class RunPlan:
 
     Attributes
     ----------
+    source
+        URI, percent-encoded where it is a path.
+    source_ref
+        Keyed hash of `source`: its name in lineage.
     fingerprint
         Digest of everything that decides an output besides the object itself: key check value, profile,
         rules, outputs, version of the code. A run resumes only under an equal one.
@@ -115,16 +125,16 @@ class RunPlan:
 
     run_id: str
     source: str
+    source_ref: str
     target: str
     outputs: tuple[str, ...]
     profile: str
-    rules: str
     fingerprint: str
     key_check: str
     started_at: str
     key_file: str | None = None
     key_block: str | None = None
-    s3: tuple[tuple[str, str | bool | None], ...] = ()
+    s3: tuple[tuple[str, str | bool | float], ...] = ()
     batch_objects: int = 1000
     batch_bytes: int = 256 << 20
     resumed: bool = False
@@ -139,7 +149,15 @@ class Listing:
     pending_bytes: int
     settled: dict[str, int]
     settled_reasons: dict[str, int]
-    batches: int
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a run has to do: the batches that are left, and the objects of those that a run before it did."""
+
+    listing: Listing
+    batches: tuple[Batch, ...]
+    finished: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,10 +216,10 @@ class AuditReport:
     """Verdict per study and result per rule; once written to staging, the run is only rolled forward."""
 
     run_withheld: bool
+    run_failed_rules: tuple[str, ...]
     verdicts: tuple[StudyVerdict, ...]
     rules: tuple[RuleResult, ...]
     rules_digest: str
-    conflicts: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
