@@ -1,0 +1,244 @@
+"""De-identifies one instance: every element of every depth through the profile's plan, and nothing else out.
+
+The output is built anew, element by element, from what a treatment returned. So an element that nobody
+thought of is not in it, whatever it is called and wherever it hides.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from tasks.deid.actions import RETAIN_MODIFIED_DATES
+from tasks.deid.allowed import is_never_kept
+from tasks.deid.classes import SOP_CLASS_UID, refuse_class
+from tasks.deid.codes import CODE_TAGS, clean_code
+from tasks.deid.identifiers import Identifiers
+from tasks.deid.keep import Treatment
+from tasks.deid.key import Key
+from tasks.deid.plan import make_plan
+from tasks.deid.pseudonyms import Pseudonyms, normalize
+from tasks.deid.residual import Generated
+from tasks.deid.rules import Profile
+from tasks.deid.work import Work
+from tasks.dicom.dictionary import format_tag
+from tasks.dicom.element import DataSet, Element
+from tasks.dicom.values import decode, encode_text, encodings_of
+from tasks.records import Finding, Reject
+
+_ODD_GROUP = 0x00010000
+_CHARACTER_SET = 0x00080005
+_PATIENT_NAME, _PATIENT_ID, _ISSUER = 0x00100010, 0x00100020, 0x00100021
+_SOP_INSTANCE_UID, _STUDY_INSTANCE_UID, _SERIES_INSTANCE_UID = 0x00080018, 0x0020000D, 0x0020000E
+_ENTITY_UIDS = (_SOP_INSTANCE_UID, _STUDY_INSTANCE_UID, _SERIES_INSTANCE_UID)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Deidentified:
+    """One instance without its identity.
+
+    Attributes
+    ----------
+    PatientID, StudyInstanceUID, SeriesInstanceUID, SOPInstanceUID
+        As written: pseudonym and mapped UIDs.
+    SOPClassUID
+        As found; empty where there was none.
+    generated
+        What the self-check must not take for a leftover (`residual.find_residual`).
+    identifiers
+        What the self-check searches for; never leaves the process.
+    removed
+        How many elements were removed because nobody knows them: by tag, and all private ones as `private`.
+    """
+
+    dataset: DataSet
+    findings: tuple[Finding, ...]
+    PatientID: str
+    StudyInstanceUID: str
+    SeriesInstanceUID: str
+    SOPInstanceUID: str
+    SOPClassUID: str
+    generated: Generated
+    identifiers: Identifiers
+    removed: dict[str, int] = field(default_factory=dict)
+
+
+class Deidentifier:
+    """De-identifies instances under one key and one profile; made once a process, since the plan takes a moment."""
+
+    def __init__(self, key: Key, profile: Profile) -> None:
+        self._pseudonyms = Pseudonyms(key)
+        self._plan: dict[int, Treatment | None] = {
+            tag: step.treat for tag, step in make_plan(profile).items()
+        }
+        self._statement = _statement(profile)
+        self._stated = _written_in(self._statement)
+
+    def deidentify(
+        self, dataset: DataSet, encodings: tuple[str, ...], content_digest: bytes
+    ) -> Deidentified | Reject:
+        """De-identify one instance.
+
+        Parameters
+        ----------
+        dataset
+            The original, cleaned, without pixel data.
+        encodings
+            Python codecs of its text.
+        content_digest
+            Digest of the object's content; stands in where a UID is missing, so that two objects
+            without one are never taken for the same.
+
+        Returns
+        -------
+        Deidentified or Reject
+            `Reject` if the SOP Class cannot be cleaned (`CLASS_NOT_CLEANABLE`, `UNKNOWN_SOP_CLASS`).
+        """
+        refused = refuse_class(dataset)
+        if refused is not None:
+            return refused
+        identifiers = Identifiers.collect(dataset, encodings)
+        work = Work(self._pseudonyms, identifiers, encodings)
+        treated = self._treat_instance(work, dataset, content_digest)
+        if work.kept_identifiers():
+            work = Work(self._pseudonyms, identifiers, encodings, searching=True)
+            treated = self._treat_instance(work, dataset, content_digest)
+        return self._finish(work, dataset, treated)
+
+    def _treat_instance(self, work: Work, dataset: DataSet, content_digest: bytes) -> DataSet:
+        work.walk = lambda item, path: self._treat_item(work, item, path)
+        origins = {tag: _origin_of_uid(work, dataset, tag, content_digest) for tag in _ENTITY_UIDS}
+        patient_id = _text(work, dataset, _PATIENT_ID)
+        if not patient_id:
+            work.find("patient-id", "", _PATIENT_ID, "MISSING_PATIENT_ID")
+        if not _ascii(dataset, SOP_CLASS_UID):
+            work.find("sop-class", "", SOP_CLASS_UID, "MISSING_SOP_CLASS")
+        work.issuer = _text(work, dataset, _ISSUER)
+        study = origins[_STUDY_INSTANCE_UID].decode("latin-1")
+        work.patient = self._pseudonyms.patient(work.issuer, patient_id, study)
+        work.shift_days = self._pseudonyms.shift_days(work.patient)
+        treated = self._treat(work, dataset, "")
+        for tag, origin in origins.items():
+            treated[tag] = Element(tag, "UI", encode_text("UI", self._pseudonyms.uid(origin)))
+        for tag, VR in ((_PATIENT_NAME, "PN"), (_PATIENT_ID, "LO")):
+            treated[tag] = work.write(tag, VR, encode_text(VR, work.patient))
+        return treated
+
+    def _treat_item(self, work: Work, item: DataSet, path: str) -> DataSet:
+        """Treat an item, which may be in another character set and speak of another patient."""
+        outer = work.encodings, work.patient, work.issuer
+        if _CHARACTER_SET in item:
+            work.encodings = encodings_of(item, work.encodings)
+        if _PATIENT_ID in item and (patient_id := _text(work, item, _PATIENT_ID)):
+            work.issuer = _text(work, item, _ISSUER) or work.issuer
+            work.patient = self._pseudonyms.patient(work.issuer, patient_id, "")
+        treated = self._treat(work, item, path)
+        work.encodings, work.patient, work.issuer = outer
+        return treated
+
+    def _treat(self, work: Work, dataset: DataSet, path: str) -> DataSet:
+        """Send each element through the plan, and coded entries through theirs."""
+        plan, treated, private = self._plan, DataSet(), []
+        for tag, element in dataset.items():
+            if tag & _ODD_GROUP:
+                private.append(tag)
+                continue
+            treat = plan.get(tag, _drop_unknown)
+            if treat is not None:
+                kept = treat(work, element, path)
+                if kept is not None:
+                    treated[tag] = kept
+        if private:
+            _drop_private(work, private, path)
+        if not CODE_TAGS.isdisjoint(dataset):
+            treated |= {element.tag: element for element in clean_code(work, dataset, path)}
+            return DataSet(sorted(treated.items()))
+        return treated
+
+    def _finish(self, work: Work, dataset: DataSet, treated: DataSet) -> Deidentified:
+        treated |= self._statement
+        finished = DataSet(sorted(treated.items()))
+        written = self._stated.union(work.written)
+        return Deidentified(
+            dataset=finished,
+            findings=tuple(dict.fromkeys(work.findings)),
+            PatientID=work.patient,
+            StudyInstanceUID=_ascii(finished, _STUDY_INSTANCE_UID),
+            SeriesInstanceUID=_ascii(finished, _SERIES_INSTANCE_UID),
+            SOPInstanceUID=_ascii(finished, _SOP_INSTANCE_UID),
+            SOPClassUID=_ascii(dataset, SOP_CLASS_UID),
+            generated=Generated(finished, written),
+            identifiers=work.identifiers,
+            removed=work.removed,
+        )
+
+
+def _origin_of_uid(work: Work, dataset: DataSet, tag: int, content_digest: bytes) -> bytes:
+    """Give what an entity's new UID is derived from: its old one however malformed, else the object's content."""
+    element = dataset.get(tag)
+    raw = b"" if element is None else element.value.strip(b" \0")
+    if raw:
+        return raw
+    work.find("uid-present", "", tag, "MISSING_UID")
+    return b"%08X " % tag + content_digest
+
+
+def _drop_unknown(work: Work, element: Element, _path: str) -> None:
+    """Count what no edition we know defines; what is removed by its group needs no count."""
+    if not is_never_kept(element.tag):
+        name = format_tag(element.tag)
+        work.removed[name] = work.removed.get(name, 0) + 1
+
+
+def _drop_private(work: Work, tags: list[int], path: str) -> None:
+    """Count private elements, and report each block that nobody reserved (PS3.5 section 7.8.1)."""
+    work.removed["private"] = work.removed.get("private", 0) + len(tags)
+    creators = {tag for tag in tags if 0x10 <= tag & 0xFFFF <= 0xFF}
+    orphans: dict[int, int] = {}
+    for tag in tags:
+        creator = tag & 0xFFFF0000 | tag >> 8 & 0xFF
+        if creator not in creators and tag not in creators and tag & 0xFFFF:
+            orphans.setdefault(creator, tag)
+    for tag in orphans.values():
+        work.find("private-creator", path, tag, "PRIVATE_NO_CREATOR")
+
+
+def _text(work: Work, dataset: DataSet, tag: int) -> str:
+    """Read text by its tag, whatever VR the file claims for it."""
+    element = dataset.get(tag)
+    return "" if element is None else normalize(decode(element.value, work.encodings, "replace"))
+
+
+def _ascii(dataset: DataSet, tag: int) -> str:
+    element = dataset.get(tag)
+    return "" if element is None else element.value.decode("latin-1").strip(" \0")
+
+
+def _statement(profile: Profile) -> DataSet:
+    """Make the elements by which an output says what was done to it (PS3.15 E.1.1, PS3.3 C.12.1 and C.7.1.1)."""
+    method = f"dicomflow: PS3.15 {profile.edition} Table E.1-1, profile {profile.name}"
+    dates = "MODIFIED" if profile.has(RETAIN_MODIFIED_DATES) else "REMOVED"
+    codes = tuple(
+        DataSet(
+            (tag, Element(tag, VR, encode_text(VR, text)))
+            for tag, VR, text in (
+                (0x00080100, "SH", code),
+                (0x00080102, "SH", "DCM"),
+                (0x00080104, "LO", meaning),
+            )
+        )
+        for code, meaning in profile.codes
+    )
+    elements = (
+        Element(0x00120062, "CS", encode_text("CS", "YES")),
+        Element(0x00120063, "LO", encode_text("LO", method)),
+        Element(0x00120064, "SQ", b"", codes),
+        Element(0x00280303, "CS", encode_text("CS", dates)),
+    )
+    return DataSet((element.tag, element) for element in elements)
+
+
+def _written_in(dataset: DataSet) -> frozenset[tuple[int, bytes]]:
+    """List tag and value of every element of a data set of ours, items included."""
+    own = {(tag, element.value) for tag, element in dataset.items() if element.items is None}
+    nested = (_written_in(item) for element in dataset.values() for item in element.items or ())
+    return frozenset(own.union(*nested))

@@ -1,0 +1,109 @@
+"""Every de-identification action in words, taken from the very plan that is carried out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import NamedTuple
+
+from tasks.deid.actions import MEANINGS
+from tasks.deid.classes import Disposition, class_dispositions
+from tasks.deid.plan import Step, make_plan
+from tasks.deid.rules import Profile, Rule
+from tasks.dicom.dictionary import format_tag, keyword_of
+
+
+class Description(NamedTuple):
+    """One action.
+
+    Attributes
+    ----------
+    subject
+        Tag and keyword, or what kind of thing.
+    source
+        Where the action comes from: the table's code with its option, the allow-list, or this program.
+    sentence
+        What is done.
+    """
+
+    subject: str
+    source: str
+    sentence: str
+
+
+def describe(profile: Profile) -> list[Description]:
+    """List what a profile does: general rules first, then each attribute of the table, then of the allow-list."""
+    plan = make_plan(profile)
+    listed = [_describe_rule(rule, plan) for rule in profile.rules.values()]
+    patterns = [Description(_pattern_subject(rule), _source(rule), "removed") for rule in profile.patterns]
+    return summarize(profile) + listed + patterns + _describe_allowed(profile, plan)
+
+
+def summarize(profile: Profile) -> list[Description]:
+    """List the general rules alone, with counts from the plan: what a README can hold."""
+    plan = make_plan(profile)
+    counts = Counter(step.words for tag, step in plan.items() if tag in profile.rules)
+    actions = "; ".join(f"{number} {words}" for words, number in counts.most_common())
+    unlisted = Counter(step.treat is None for tag, step in plan.items() if tag not in profile.rules)
+    classes = Counter(
+        disposition for uid, disposition in class_dispositions().items() if not uid.endswith(".")
+    )
+    return [
+        Description(
+            "Table E.1-1", f"PS3.15 {profile.edition}", f"{len(profile.rules)} attributes: {actions}"
+        ),
+        *(Description(option.name, f"DCM {option.code}", option.meaning) for option in profile.options),
+        Description(
+            "Other attributes of the standard",
+            "allow-list",
+            f"{unlisted[False]} kept, mapped or moved by their VR or by name; {unlisted[True]} removed",
+        ),
+        *(Description(subject, "dicomflow", sentence) for subject, sentence in _GENERAL),
+        Description(
+            "SOP Classes",
+            "dicomflow",
+            f"{classes[Disposition.CLEAN]} cleaned; {classes[Disposition.REVIEW]} cleaned, their pixels withheld; "
+            f"{classes[Disposition.REJECT]} and all private ones refused",
+        ),
+    ]
+
+
+_GENERAL = (
+    ("Sequences", "every item at every depth is treated like the main data set"),
+    ("Private and unknown elements", "removed; so are overlays, curves, group lengths and trailing padding"),
+    ("UIDs", "mapped by a keyed function wherever they are, unless the standard registers them"),
+    ("Coded entries", "public codes keep their value and get the standard's meaning; other codes are keyed"),
+    (
+        "Kept values",
+        "removed if they are not what their VR says; emptied if they hold an identifier of the instance",
+    ),
+    ("Preamble and file meta", "written anew"),
+    ("Self-check", "no output leaves in whose bytes an identifier of its input is found"),
+    (
+        "(0012,0062) (0012,0063) (0012,0064) (0028,0303)",
+        "written: what was done, by which profile and options",
+    ),
+)
+
+
+def _describe_rule(rule: Rule, plan: dict[int, Step]) -> Description:
+    tag = rule.row.number or 0
+    return Description(f"{format_tag(tag)} {rule.row.keyword}", _source(rule), plan[tag].words)
+
+
+def _describe_allowed(profile: Profile, plan: dict[int, Step]) -> list[Description]:
+    return [
+        Description(f"{format_tag(tag)} {keyword_of(tag)}", "allow-list", step.words)
+        for tag, step in plan.items()
+        if tag not in profile.rules and step.treat is not None
+    ]
+
+
+def _pattern_subject(rule: Rule) -> str:
+    digits = rule.row.tag
+    return rule.row.keyword if len(digits) < 8 else f"({digits[:4]},{digits[4:]}) {rule.row.keyword}"
+
+
+def _source(rule: Rule) -> str:
+    meaning = MEANINGS[rule.action.settled]
+    by = "Basic" if rule.option is None else rule.option.name
+    return f"{rule.action} ({meaning}), {by}"

@@ -1,0 +1,173 @@
+"""What an instance said about who it was: the words and numbers that must be found nowhere in its output."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from functools import cache
+from typing import NoReturn
+
+from pydicom._dicom_dict import DicomDictionary
+
+from tasks.deid.tokens import Tokens, date_tokens, id_tokens, line_tokens, name_tokens, uid_tokens
+from tasks.dicom.dictionary import tag_of
+from tasks.dicom.element import DataSet
+from tasks.dicom.values import encodings_of
+
+_CHARACTER_SET, _PATIENT_NAME, _PATIENT_ID = 0x00080005, 0x00100010, 0x00100020
+_SOP_INSTANCE_UID, _STUDY_INSTANCE_UID = 0x00080018, 0x0020000D
+
+_CODES = (
+    "AccessionNumber",
+    "AdmissionID",
+    "ClinicalTrialSubjectID",
+    "DeviceSerialNumber",
+    "FillerOrderNumberImagingServiceRequest",
+    "InsurancePlanIdentification",
+    "MedicalRecordLocator",
+    "OrderCallbackPhoneNumber",
+    "OtherPatientIDs",
+    "PatientID",
+    "PatientTelephoneNumbers",
+    "PersonTelephoneNumbers",
+    "PlacerOrderNumberImagingServiceRequest",
+    "ReferringPhysicianTelephoneNumbers",
+    "RequestedProcedureID",
+    "ServiceEpisodeID",
+    "StudyID",
+)
+_LINES = (
+    "ClinicalTrialSiteName",
+    "InstitutionAddress",
+    "InstitutionName",
+    "PatientAddress",
+    "PersonAddress",
+    "ReferringPhysicianAddress",
+    "ResponsibleOrganization",
+)
+_PAYLOAD_TOKEN = (8, 64)
+"""Shortest and longest token searched in pixel data, in bytes: a shorter one is in every noisy image."""
+_MANY = 100
+_RUN = re.compile(rb"[0-9][0-9.]{3,}")
+_RUN_BEFORE_TAG = re.compile(rb"([0-9][0-9.]{3,})[0-9.]\0")
+"""In an encoded data set the byte after a value is the next tag's, and group 0038 begins with an 8."""
+
+
+class Identifiers:
+    """The identifiers of one instance, searchable; shows and pickles nothing of them."""
+
+    __slots__ = ("bounded", "dates", "numbers", "payload", "short_numbers", "words")
+
+    def __init__(self, tokens: Iterable[Tokens], payload: tuple[bytes, ...] = ()) -> None:
+        distinct = set(tokens)
+        self.words = frozenset(word for token in distinct for word in token.words)
+        self.bounded = frozenset(word for token in distinct for word in token.bounded)
+        self.numbers = frozenset(number for token in distinct for number in token.numbers)
+        self.short_numbers = frozenset(number for token in distinct for number in token.short_numbers)
+        self.dates = frozenset(date for token in distinct for date in token.dates)
+        self.payload = payload
+
+    @classmethod
+    def collect(cls, dataset: DataSet, encodings: tuple[str, ...]) -> Identifiers:
+        """Collect the identifiers of an original data set, at every depth.
+
+        Parameters
+        ----------
+        encodings
+            Python codecs of the data set.
+        """
+        tokens: set[Tokens] = set()
+        _collect(dataset, encodings, tokens)
+        return cls(tokens, _payload_tokens(dataset))
+
+    def are_in_text(self, value: bytes) -> bool:
+        """Tell whether text that is about to be kept holds any of them."""
+        if self.count(value):
+            return True
+        return bool(self.short_numbers) and not self.short_numbers.isdisjoint(_RUN.findall(value))
+
+    def are_in_numbers(self, value: bytes) -> bool:
+        """Tell whether number strings that are about to be kept are one of them."""
+        return bool(self._count_runs(value))
+
+    def are_in_bytes(self, value: bytes) -> bool:
+        """Tell whether a binary value spells one of those too long to be there by chance."""
+        return bool(self.count(value, with_bounded=False))
+
+    def count(self, data: bytes, *, with_bounded: bool = True) -> int:
+        """Count the tokens that are somewhere in `data`."""
+        lowered = data.lower()
+        found = len([word for word in self.words if word in lowered])
+        if with_bounded:
+            found += len([word for word in self.bounded if word in lowered and _stands_alone(word, lowered)])
+        return found + self._count_runs(data)
+
+    def _count_runs(self, data: bytes) -> int:
+        # A substring search is far cheaper than finding all runs, unless an instance refers to thousands.
+        few = len(self.numbers) < _MANY
+        if (
+            few
+            and not any(token in data for token in self.numbers)
+            and not any(day in data for day in self.dates)
+        ):
+            return 0
+        runs = {run.rstrip(b".") for run in _RUN.findall(data)}.union(_RUN_BEFORE_TAG.findall(data))
+        return len(self.numbers & runs) + len(self.dates & {run[:8] for run in runs})
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("identifiers of a patient stay in the process that read them")
+
+
+def _stands_alone(word: bytes, data: bytes) -> bool:
+    """Tell whether `word` is in `data` other than as a part of a longer word.
+
+    A letter with a NUL after it counts as an end: it is the low byte of the next element's group.
+    """
+    joins = bytes.isalpha if word.isalpha() else bytes.isalnum
+    start = data.find(word)
+    while start >= 0:
+        end = start + len(word)
+        after = data[end : end + 2]
+        if not joins(data[start - 1 : start] if start else b"") and (
+            not joins(after[:1]) or after[1:] == b"\0"
+        ):
+            return True
+        start = data.find(word, start + 1)
+    return False
+
+
+def _collect(dataset: DataSet, encodings: tuple[str, ...], tokens: set[Tokens]) -> None:
+    if _CHARACTER_SET in dataset:
+        encodings = encodings_of(dataset, encodings)
+    by_tag, by_vr = _kinds(), _KIND_OF_VR
+    for tag, VR, value, items in dataset.values():
+        if items is not None:
+            for item in items:
+                _collect(item, encodings, tokens)
+        elif value and (kind := by_tag.get(tag) or by_vr.get(VR)) is not None:
+            tokens.add(kind(value, encodings))
+
+
+_Kind = Callable[[bytes, tuple[str, ...]], Tokens]
+_KIND_OF_VR: dict[str, _Kind] = {"PN": name_tokens, "UI": uid_tokens, "DA": date_tokens, "DT": date_tokens}
+
+
+@cache
+def _kinds() -> dict[int, _Kind]:
+    """Give the kind of identifier by tag, so that a file that lies about a VR hides nothing."""
+    kinds = {
+        tag: kind for tag, row in DicomDictionary.items() if (kind := _KIND_OF_VR.get(row[0])) is not None
+    }
+    kinds |= {tag_of(keyword): id_tokens for keyword in _CODES}
+    return kinds | {tag_of(keyword): line_tokens for keyword in _LINES}
+
+
+def _payload_tokens(dataset: DataSet) -> tuple[bytes, ...]:
+    """Give the few byte strings of the instance that pixel data must not hold, exactly as the header has them."""
+    shortest, longest = _PAYLOAD_TOKEN
+    values = [
+        dataset[tag].value.strip(b" \0^=")
+        for tag in (_PATIENT_NAME, _PATIENT_ID, _SOP_INSTANCE_UID, _STUDY_INSTANCE_UID)
+        if tag in dataset
+    ]
+    return tuple({value[:longest] for value in values if len(value) >= shortest and len(set(value)) > 1})

@@ -1,0 +1,117 @@
+"""A profile: Table E.1-1 with the options somebody chose, settled to one action an attribute.
+
+An option's code stands in place of the basic one, as PS3.15 E.3 says. Where two chosen options speak
+of one attribute, the one that cleans wins over the one that keeps: nobody who asked for cleaning
+expects less of it for having asked for something else besides.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.metadata import version
+
+from tasks.deid.actions import BASIC_PROFILE, Action, Option
+from tasks.deid.data import TABLES, read_data
+from tasks.deid.table import EDITION, Row, read_table
+
+_DATA_VERSION = 1
+"""Raised when code changes what equal data does, so that digests differ."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What a profile says of one row.
+
+    Attributes
+    ----------
+    action
+        The code in force, still as the table writes it; `C` only where it can be carried out.
+    option
+        The option whose code it is; None for the basic profile's.
+    """
+
+    row: Row
+    action: Action
+    option: Option | None = None
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Settled rules of one profile; equal profiles have equal digests.
+
+    Attributes
+    ----------
+    name
+        Written into every output, in (0012,0063).
+    rules
+        By tag, for rows of a single attribute.
+    patterns
+        Rules of the rows that stand for many attributes: curves, overlays, private.
+    """
+
+    name: str
+    description: str
+    options: tuple[Option, ...]
+    rules: Mapping[int, Rule]
+    patterns: tuple[Rule, ...]
+    edition: str = EDITION
+
+    def has(self, option: Option) -> bool:
+        """Tell whether the profile uses `option`."""
+        return option in self.options
+
+    def rule(self, tag: int) -> Rule | None:
+        """Give the rule for a tag; None where the table does not speak of it."""
+        found = self.rules.get(tag)
+        return found or next((rule for rule in self.patterns if rule.row.matches(tag)), None)
+
+    def action(self, tag: int) -> Action | None:
+        """Give the settled action for a tag: one of X, Z, D, U, K, C; None where the table does not speak of it."""
+        rule = self.rule(tag)
+        return None if rule is None else rule.action.settled
+
+    @property
+    def codes(self) -> tuple[tuple[str, str], ...]:
+        """Code values and meanings of CID 7050 that an output of this profile carries in (0012,0064)."""
+        return (BASIC_PROFILE, *sorted((option.code, option.meaning) for option in self.options))
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 over all that decides an outcome: options, every data file, the dictionary's version."""
+        digest = hashlib.sha256()
+        for name in TABLES:
+            digest.update(hashlib.sha256(read_data(name)).digest())
+        settings = {
+            "name": self.name,
+            "options": sorted(option.name for option in self.options),
+            "pydicom": version("pydicom"),
+            "version": _DATA_VERSION,
+        }
+        digest.update(json.dumps(settings, sort_keys=True).encode())
+        return digest.hexdigest()
+
+
+def make_profile(name: str, description: str, options: tuple[Option, ...]) -> Profile:
+    """Settle the table for these options."""
+    rules = [_rule_for(row, options) for row in read_table()]
+    return Profile(
+        name,
+        description,
+        options,
+        {rule.row.number: rule for rule in rules if rule.row.number is not None},
+        tuple(rule for rule in rules if rule.row.number is None),
+    )
+
+
+def _rule_for(row: Row, options: tuple[Option, ...]) -> Rule:
+    asked = [(row.options[option.column], option) for option in options if option.column in row.options]
+    for action, option in asked:
+        if action is Action.C and row.VR in option.cleans:
+            return Rule(row, action, option)
+    if any(action is Action.C for action, _ in asked):
+        return Rule(row, row.basic)
+    return next((Rule(row, action, option) for action, option in asked), Rule(row, row.basic))

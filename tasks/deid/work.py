@@ -1,0 +1,112 @@
+"""What is known and what is found while one instance is de-identified: the hand each treatment works with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tasks.deid.identifiers import Identifiers
+from tasks.deid.pseudonyms import Pseudonyms
+from tasks.deid.terms import beyond_standard, closed_terms
+from tasks.dicom.dictionary import format_tag
+from tasks.dicom.element import DataSet, Element
+from tasks.records import Finding
+
+
+class Work:
+    """State of one pass over one instance.
+
+    Attributes
+    ----------
+    patient
+        Pseudonym of the patient the data set at hand speaks of; an item may speak of another.
+    shift_days
+        Days by which this instance's dates move.
+    encodings
+        Python codecs of the data set at hand.
+    walk
+        De-identifies an item: `walk(item, path)`.
+    identifiers
+        What this instance's output must not hold.
+    searching
+        Whether each kept value is searched for them. Not on the first pass, which only collects the
+        kept values: one search over all of them is cheap, one a value is not.
+    removed
+        Elements removed because nobody knows them, by tag; private ones together.
+    written
+        Tag and value of everything we wrote ourselves, which the self-check must not take for a leftover.
+    """
+
+    __slots__ = (
+        "encodings",
+        "findings",
+        "identifiers",
+        "issuer",
+        "kept_numbers",
+        "kept_text",
+        "patient",
+        "pseudonyms",
+        "removed",
+        "searching",
+        "shift_days",
+        "walk",
+        "written",
+    )
+
+    def __init__(
+        self,
+        pseudonyms: Pseudonyms,
+        identifiers: Identifiers,
+        encodings: tuple[str, ...],
+        *,
+        searching: bool = False,
+    ) -> None:
+        self.pseudonyms = pseudonyms
+        self.identifiers = identifiers
+        self.encodings = encodings
+        self.searching = searching
+        self.walk: Callable[[DataSet, str], DataSet]
+        self.issuer = ""
+        self.patient = ""
+        self.shift_days = 0
+        self.findings: list[Finding] = []
+        self.removed: dict[str, int] = {}
+        self.kept_text: list[bytes] = []
+        self.kept_numbers: list[bytes] = []
+        self.written: list[tuple[int, bytes]] = []
+
+    def find(self, rule: str, path: str, tag: int, code: str) -> None:
+        """Record a finding at `tag` below `path`."""
+        self.findings.append(Finding(rule, path + format_tag(tag), code))
+
+    def write(self, tag: int, VR: str, value: bytes) -> Element:
+        """Make an element with a value of ours."""
+        self.written.append((tag, value))
+        return Element(tag, VR, value)
+
+    def keep_text(self, element: Element, path: str) -> Element:
+        """Keep a string, unless it turns out to hold an identifier of this very instance."""
+        text = beyond_standard(element.tag, element.value)
+        if text and element.tag in closed_terms():
+            return self._emptied(element, path, "enumerated-values")
+        self.kept_text.append(text)
+        if self.searching and self.identifiers.are_in_text(text):
+            return self._emptied(element, path, "identifier-in-text")
+        return element
+
+    def keep_number(self, element: Element, path: str) -> Element:
+        """Keep a number string, unless it is an identifier of this very instance."""
+        self.kept_numbers.append(element.value)
+        if self.searching and self.identifiers.are_in_numbers(element.value):
+            return self._emptied(element, path, "identifier-in-text")
+        return element
+
+    def kept_identifiers(self) -> bool:
+        """Tell whether anything that was kept holds an identifier, so that a searching pass is due."""
+        return self.identifiers.are_in_text(b"\\".join(self.kept_text)) or self.identifiers.are_in_numbers(
+            b"\\".join(self.kept_numbers)
+        )
+
+    def _emptied(self, element: Element, path: str, rule: str) -> Element:
+        # Emptied and not removed: as safe, and an attribute of type 2 stays present.
+        self.find(rule, path, element.tag, "BAD_TEXT")
+        return Element(element.tag, element.VR)

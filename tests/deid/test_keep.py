@@ -1,0 +1,147 @@
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from tasks.deid.deidentify import Deidentifier
+from tasks.dicom.dictionary import tag_of, vr_of
+from tests.deid.builders import dataset, deidentify, element, instance
+
+
+@pytest.mark.parametrize(
+    ("keyword", "value", "code"),
+    [
+        ("ScanOptions", "Jane Doe", "WRONG_VR"),
+        ("ScanOptions", "SEVENTEEN_LETTERS", "WRONG_VR"),
+        ("ScanOptions", "FINE\\Not fine", "WRONG_VR"),
+        ("ScanOptions", "FINE\n", "WRONG_VR"),
+        ("KVP", "120 kV", "BAD_NUMBER"),
+        ("KVP", "1.2.3", "BAD_NUMBER"),
+        ("KVP", "NaN", "BAD_NUMBER"),
+        ("SeriesNumber", "1.5", "BAD_NUMBER"),
+        ("SeriesNumber", "Doe", "BAD_NUMBER"),
+        ("SeriesNumber", "138001380001", "BAD_NUMBER"),
+        ("Rows", b"\x10\0\0", "BAD_NUMBER"),
+        ("Rows", b"Janette ", "BAD_NUMBER"),
+        ("Manufacturer", "ACME\nname=Doe", "BAD_TEXT"),
+        ("Manufacturer", "AC\0ME", "BAD_TEXT"),
+        ("PatientAge", "42", "BAD_AGE"),
+        ("LUTData", b"\1\2\3\4\5", None),
+    ],
+)
+def test_a_value_that_is_not_what_its_vr_says_is_removed(
+    keyword: str, value: bytes | str, code: str | None, research: Deidentifier
+) -> None:
+    original = element(keyword, value)
+    result = deidentify(research, instance(original))
+    assert (original.tag in result.dataset) is (code is None)
+    assert [finding.code for finding in result.findings] == ([code] if code else [])
+
+
+@pytest.mark.parametrize(
+    ("keyword", "value"),
+    [
+        ("ScanOptions", ""),
+        ("ScanOptions", "A\\\\B_2 "),
+        ("ImagePositionPatient", "-1.5e-3\\ 2 \\+.5"),
+        ("KVP", "120."),
+        ("SeriesNumber", "-0012"),
+        ("Manufacturer", b"Sch\xc3\xb6n & S\xc3\xb6hne"),
+        ("Manufacturer", b"ACME\0\0"),
+        ("FrameIncrementPointer", b"\x18\0\x63\x10"),
+        ("PatientAge", "089Y"),
+        ("PatientAge", "012W"),
+    ],
+)
+def test_a_value_that_is_what_its_vr_says_is_kept_as_it_was(
+    keyword: str, value: bytes | str, research: Deidentifier
+) -> None:
+    original = element(keyword, value)
+    result = deidentify(research, instance(original))
+    assert result.dataset[original.tag] == original
+    assert result.findings == ()
+
+
+@pytest.mark.parametrize("age", ["090Y", "102Y"])
+def test_ages_over_89_are_one_age(age: str, research: Deidentifier) -> None:
+    assert deidentify(research, instance(PatientAge=age)).dataset[tag_of("PatientAge")].value == b"090Y"
+
+
+def test_an_enumerated_attribute_holds_its_values_and_no_name(research: Deidentifier) -> None:
+    assert deidentify(research, instance(PatientSex="F")).dataset[tag_of("PatientSex")].value == b"F "
+    result = deidentify(research, instance(PatientSex="SPRINGFIELD"))
+    assert result.dataset[tag_of("PatientSex")].value == b""
+    assert [finding.rule for finding in result.findings] == ["enumerated-values"]
+
+
+@pytest.mark.parametrize(
+    ("keyword", "value"),
+    [
+        ("Rows", b"\x10\0"),
+        ("KVP", "120 "),
+        ("Modality", "CT"),
+        ("Manufacturer", "ACME"),
+        ("RedPaletteColorLookupTableData", b"ab"),
+    ],
+)
+def test_un_is_read_as_the_dictionary_has_it(
+    keyword: str, value: bytes | str, research: Deidentifier
+) -> None:
+    result = deidentify(research, instance(element(keyword, value, "UN")))
+    assert result.dataset[tag_of(keyword)] == element(keyword, value)
+    assert result.findings == ()
+
+
+def test_one_string_vr_stands_for_another_if_the_value_agrees(research: Deidentifier) -> None:
+    result = deidentify(research, instance(element("Modality", "CT", "LO"), element("KVP", "Doe", "LO")))
+    assert result.dataset[tag_of("Modality")].VR == "CS"
+    assert tag_of("KVP") not in result.dataset
+    assert {finding.code for finding in result.findings} == {"WRONG_VR", "BAD_NUMBER"}
+
+
+@pytest.mark.parametrize(
+    ("keyword", "claimed"),
+    [
+        ("Rows", "LO"),
+        ("Rows", "SS"),
+        ("Modality", "US"),
+        ("Modality", "SQ"),
+        ("ReferencedSeriesSequence", "LO"),
+    ],
+)
+def test_any_other_vr_is_a_lie(keyword: str, claimed: str, research: Deidentifier) -> None:
+    lie = element(keyword, [dataset(PatientID="1")] if claimed == "SQ" else b"\1\2", claimed)
+    result = deidentify(research, instance(lie))
+    assert lie.tag not in result.dataset
+    assert [finding.code for finding in result.findings] == ["WRONG_VR"]
+
+
+def test_an_undecided_un_takes_the_vr_that_comes_first(research: Deidentifier) -> None:
+    tag = tag_of("PixelPaddingValue")
+    result = deidentify(research, instance(element(tag, b"\1\0", "UN")))
+    assert result.dataset[tag].VR == vr_of(tag) == "US"
+
+
+@pytest.mark.parametrize(
+    ("keyword", "value"),
+    [
+        ("KVP", b" " * 60000 + b"x"),
+        ("KVP", b"1" * 60000 + b"x"),
+        ("ImagePositionPatient", b"1\\" * 30000 + b"x"),
+        ("SeriesNumber", b" " * 60000 + b"x"),
+        ("ScanOptions", b"A" * 60000),
+        ("PatientName", b"A" * 65000),
+        ("PatientName", b"^" * 65000),
+        ("PatientName", b"A^" * 32000),
+        ("PatientID", b"1." * 32000),
+        ("StudyDate", b"1" * 65000),
+        ("AcquisitionDateTime", b"2" * 65000),
+        ("ReferencedSOPInstanceUID", b"1." * 30000),
+        ("ReferencedSOPInstanceUID", b"1\\" * 30000),
+    ],
+)
+def test_no_value_is_slow_to_judge(keyword: str, value: bytes, research: Deidentifier) -> None:
+    started = time.process_time()
+    deidentify(research, instance(**{keyword: value}))
+    assert time.process_time() - started < 1

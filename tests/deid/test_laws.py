@@ -1,0 +1,141 @@
+"""Laws over generated data sets: whatever is in, and however deep, nothing of it identifies anybody afterwards."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pydicom._dicom_dict import DicomDictionary
+
+from tasks.deid.deidentify import Deidentifier
+from tasks.deid.residual import find_residual
+from tasks.dicom.dictionary import ALL_VRS, tag_of, vr_of
+from tasks.dicom.element import DataSet, Element
+from tasks.dicom.encode import encode_dataset
+from tests.deid.builders import ROOT, dataset, deidentify, element, instance, value_of
+
+NAMES = ("Zquixom", "Wurblegast", "Xanthipov")
+PERSON = f"{NAMES[0]}^{NAMES[1]}"
+IDS = ("ZQX-90210", "7700412", f"{ROOT}.5.6.7", "19570313")
+SECRETS = (*NAMES, *IDS)
+
+TAGS = st.sampled_from(sorted(tag for tag in DicomDictionary if tag >> 16 > 4 and not tag >> 16 & 1))
+ANY_TAG = TAGS | st.integers(0x00080000, 0x7FDFFFFF)
+VRS = st.sampled_from(sorted(ALL_VRS - {"SQ"}))
+VALUES = st.lists(
+    st.sampled_from([*SECRETS, PERSON, "ACME", " ", "\\", "^", "of", "12", "A_B"]), max_size=6
+).map(" ".join)
+
+
+@st.composite
+def elements(draw: st.DrawFn) -> Element:
+    tag = draw(ANY_TAG)
+    VR = draw(st.one_of(st.just(vr_of(tag) or "UN"), VRS))
+    value = draw(VALUES | st.sampled_from(SECRETS))
+    return element(tag, value if VR != "SQ" else [], VR)
+
+
+def data_sets(children: st.SearchStrategy[DataSet]) -> st.SearchStrategy[DataSet]:
+    sequences = st.builds(
+        lambda tag, items: element(tag, items, "SQ"),
+        TAGS.filter(lambda tag: vr_of(tag) == "SQ"),
+        st.lists(children, max_size=3),
+    )
+    return st.lists(st.one_of(elements(), sequences), max_size=8).map(lambda found: dataset(*found))
+
+
+CONTENT = st.recursive(
+    st.lists(elements(), max_size=8).map(lambda found: dataset(*found)), data_sets, max_leaves=6
+)
+IDENTITY = {
+    "PatientName": PERSON,
+    "ReferringPhysicianName": NAMES[2],
+    "PatientID": IDS[0],
+    "AccessionNumber": IDS[1],
+    "SOPInstanceUID": IDS[2],
+    "PatientBirthDate": IDS[3],
+}
+QUICK = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+def instance_of(content: DataSet) -> DataSet:
+    """Make a complete instance of generated content and an identity that is known."""
+    whole = {**content, **instance(**IDENTITY)}
+    whole.pop(tag_of("SpecificCharacterSet"), None)
+    return dataset(*whole.values())
+
+
+@QUICK
+@given(CONTENT)
+def test_no_original_identifier_is_in_an_output(research: Deidentifier, content: DataSet) -> None:
+    result = deidentify(research, instance_of(content))
+    for explicit in (True, False):
+        encoded = encode_dataset(result.dataset, explicit=explicit)
+        assert find_residual(encoded, result.identifiers, result.generated) == 0
+        for secret in (*NAMES, IDS[0], IDS[2]):
+            assert secret.lower().encode() not in encoded.lower()
+
+
+@QUICK
+@given(CONTENT)
+def test_the_basic_profile_leaves_no_date(basic: Deidentifier, content: DataSet) -> None:
+    result = deidentify(basic, instance_of(content))
+    encoded = encode_dataset(result.dataset, explicit=True)
+    assert find_residual(encoded, result.identifiers, result.generated) == 0
+
+
+@QUICK
+@given(CONTENT)
+def test_an_output_depends_on_its_input_alone(research: Deidentifier, content: DataSet) -> None:
+    original = instance_of(content)
+    assert deidentify(research, original).dataset == deidentify(research, original).dataset
+
+
+@QUICK
+@given(CONTENT)
+def test_deidentifying_twice_changes_values_and_not_the_shape(
+    research: Deidentifier, content: DataSet
+) -> None:
+    once = deidentify(research, instance_of(content)).dataset
+    twice = deidentify(research, once).dataset
+    assert shape(twice) == shape(once)
+
+
+def shape(treated: DataSet) -> list[object]:
+    return [
+        (tag, one.VR, [shape(item) for item in one.items] if one.items is not None else None)
+        for tag, one in treated.items()
+    ]
+
+
+@QUICK
+@given(CONTENT, ANY_TAG)
+def test_an_element_nobody_knows_adds_nothing(research: Deidentifier, content: DataSet, tag: int) -> None:
+    original = instance_of(content)
+    original.pop(tag | 0x10000, None)  # an odd group, and nothing of it before
+    more = dataset(*original.values(), element(tag | 0x10000, PERSON, "LO"))
+    assert deidentify(research, more).dataset == deidentify(research, original).dataset
+
+
+@given(
+    st.dates(min_value=date(1900, 1, 1)),
+    st.dates(min_value=date(1900, 1, 1)),
+    st.text(min_size=1, max_size=10),
+)
+@QUICK
+def test_intervals_within_a_patient_are_kept(
+    research: Deidentifier, first: date, second: date, patient: str
+) -> None:
+    original = instance(
+        PatientID=patient.encode("utf-8", "replace"),
+        SpecificCharacterSet="ISO_IR 192",
+        StudyDate=f"{first:%Y%m%d}",
+        AcquisitionDateTime=f"{second:%Y%m%d}101112",
+    )
+    treated = deidentify(research, original).dataset
+    moved = [
+        date.fromisoformat(value_of(treated, keyword)[:8]) for keyword in ("StudyDate", "AcquisitionDateTime")
+    ]
+    assert moved[1] - moved[0] == second - first
+    assert moved[0] < first
