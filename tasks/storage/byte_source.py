@@ -1,0 +1,175 @@
+"""Opening an object of the source, which may be anything: a link, a FIFO that blocks, a file being written.
+
+An object that cannot be read is no error of ours but a fact about the source, so it is told as a reason
+code (`tasks.reasons`). Only what may pass, such as a disk or a server failing for the moment, is an error.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import os
+import stat
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from tasks.dicom.element import ByteSource
+from tasks.errors import PipelineError
+from tasks.records import SourceObject
+from tasks.storage.faults import READ_SOURCE, explain
+from tasks.storage.listing import version_of
+from tasks.storage.uris import path_of
+
+_HASH_BYTES = 1024 * 1024
+
+_LOCAL_FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NOCTTY
+"""`O_NONBLOCK`, because opening a FIFO waits for a writer; on a regular file it changes nothing."""
+
+_ERRNO_CODES = {
+    errno.EACCES: "PERMISSION",
+    errno.EPERM: "PERMISSION",
+    errno.ELOOP: "SYMLINK",
+    errno.ENOENT: "CHANGED_WHILE_READING",
+    errno.ENOTDIR: "CHANGED_WHILE_READING",
+    errno.ENXIO: "NOT_A_FILE",
+    errno.ENODEV: "NOT_A_FILE",
+    errno.EISDIR: "NOT_A_FILE",
+    errno.ENAMETOOLONG: "SOURCE_UNREADABLE",
+}
+
+_KIND_CODES = {"symlink": "SYMLINK", "special": "NOT_A_FILE"}
+
+
+class Unreadable(Exception):  # noqa: N818 - a fact about the source, told as a value
+    """An object that cannot be read.
+
+    Attributes
+    ----------
+    code
+        `PERMISSION`, `NOT_A_FILE`, `SYMLINK`, `EMPTY_FILE`, `CHANGED_WHILE_READING` (gone, too) or
+        `SOURCE_UNREADABLE`.
+    """
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+class OpenSource(ByteSource, Protocol):
+    """The bytes of an object that is open, and whether they are still those that were listed."""
+
+    def changed(self) -> bool:
+        """Tell whether the object is another one than was listed; ask after the last read."""
+        ...
+
+
+@contextlib.contextmanager
+def open_source(
+    listed: SourceObject, options: Mapping[str, object], *, headers_only: bool = False
+) -> Iterator[OpenSource]:
+    """Open an object of the source for reading.
+
+    Parameters
+    ----------
+    listed
+        The object as `list_objects` gave it.
+    options
+        S3 options, see `tasks.storage.s3_options.S3Options`; ignored for a local file.
+    headers_only
+        Expect the pixels to be left unread: no read-ahead, smaller blocks.
+
+    Raises
+    ------
+    Unreadable
+        The object cannot be read, or is not the one listed any more; also from `read`.
+    TransientError
+        Disk or server failed for the moment; also from `read`.
+    """
+    if listed.kind != "file":
+        raise Unreadable(_KIND_CODES[listed.kind])
+    if listed.size_bytes == 0:
+        raise Unreadable("EMPTY_FILE")
+    if listed.uri.startswith("s3://"):
+        from tasks.storage.s3_source import open_bucket  # imports s3fs: most of a second, for S3 only
+
+        yield open_bucket(listed, options, headers_only=headers_only)
+        return
+    source = _open_local(listed)
+    try:
+        source.check(headers_only=headers_only)
+        yield source
+    finally:
+        os.close(source.descriptor)
+
+
+def sha256(source: ByteSource) -> str:
+    """Hash a whole source, a MiB at a time, to hexadecimal digits."""
+    digest = hashlib.sha256()
+    for offset in range(0, source.size, _HASH_BYTES):
+        digest.update(source.read(offset, _HASH_BYTES))
+    return digest.hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class LocalSource:
+    """A regular file, read by position: the descriptor has no offset to share, so threads may.
+
+    Attributes
+    ----------
+    descriptor
+        Good for `os.copy_file_range` as long as the source is open.
+    """
+
+    descriptor: int
+    listed: SourceObject
+
+    @property
+    def size(self) -> int:
+        """Size in bytes, as listed."""
+        return self.listed.size_bytes
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Read at most `length` bytes; the size is the limit, as a header may claim any length at all."""
+        length = max(0, min(length, self.size - offset))
+        try:
+            return _read_span(self.descriptor, offset, length)
+        except OSError as error:
+            problem = _explain_local(error)
+        raise problem
+
+    def changed(self) -> bool:
+        """Compare size and times with the listing."""
+        status = os.fstat(self.descriptor)
+        return (status.st_size, version_of(status)) != (self.size, self.listed.version)
+
+    def check(self, *, headers_only: bool) -> None:
+        """Refuse what is no regular file or not the one listed, before anything is read."""
+        if not stat.S_ISREG(os.fstat(self.descriptor).st_mode):
+            raise Unreadable("NOT_A_FILE")
+        if self.changed():
+            raise Unreadable("CHANGED_WHILE_READING")
+        if headers_only and hasattr(os, "posix_fadvise"):
+            os.posix_fadvise(self.descriptor, 0, 0, os.POSIX_FADV_RANDOM)
+
+
+def _open_local(listed: SourceObject) -> LocalSource:
+    try:
+        return LocalSource(os.open(path_of(listed.uri), _LOCAL_FLAGS), listed)
+    except OSError as error:
+        problem = _explain_local(error)
+    raise problem
+
+
+def _read_span(descriptor: int, offset: int, length: int) -> bytes:
+    data = os.pread(descriptor, length, offset)
+    # Linux reads at most 2 GiB at a time, and a network file system may give less.
+    while len(data) < length and (more := os.pread(descriptor, length - len(data), offset + len(data))):
+        data += more
+    return data
+
+
+def _explain_local(error: OSError) -> Unreadable | PipelineError:
+    code = _ERRNO_CODES.get(error.errno or 0)
+    return explain(error, READ_SOURCE) if code is None else Unreadable(code)

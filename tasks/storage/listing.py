@@ -1,0 +1,168 @@
+"""What a source holds, one object at a time: ten million files must not need ten million records in memory.
+
+Everything that is found is yielded, also what can never be an object (a symbolic link, a FIFO, an empty
+folder named like a file), because the counts of a run must add up. What cannot be looked into, on the
+other hand, stops the run: behind a locked folder lies a number nobody could account for.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from tasks.errors import ConfigurationError, PipelineError
+from tasks.records import SourceObject
+from tasks.storage.faults import MISSING_CODES, READ_SOURCE, S3Fault, explain
+from tasks.storage.s3_options import parse_options
+from tasks.storage.uris import S3Place, file_uri, parse_place
+
+if TYPE_CHECKING:
+    from tasks.storage.s3_bucket import Bucket, Listed
+
+
+def list_objects(uri: str, options: Mapping[str, object]) -> Iterator[SourceObject]:
+    """List a source, which may be a folder, a single file, or an S3 prefix; in no particular order.
+
+    A local source is named by its real path, whatever link the operator came by: one file, one URI.
+    Links found inside are never followed.
+
+    Parameters
+    ----------
+    options
+        S3 options, see `tasks.storage.s3_options.S3Options`; ignored for a folder.
+
+    Raises
+    ------
+    ConfigurationError
+        The source is not there, or part of it cannot be read. The message never holds a name of it.
+    TransientError
+        Disk or server failed for the moment.
+    """
+    match parse_place(uri):
+        case S3Place(bucket, key):
+            return _list_bucket(bucket, key, options)
+        case path:
+            return _list_local(os.path.realpath(path))
+
+
+def version_of(status: os.stat_result) -> str:
+    """Tell one content of a local file from the next: modification and change time, in ns.
+
+    The modification time alone is not enough: it can be set, and exporters set it, often to the study's
+    date, so that a corrected file looks as old, and is as long, as the wrong one. The change time cannot
+    be set; rewriting, replacing by rename and moving a file into place all advance it. So do `chmod` and
+    restoring from a backup, which costs a second reading with the same result: the cheap mistake of the
+    two. The inode would add nothing, and on FUSE and some SMB mounts every mount deals new ones.
+    """
+    return f"{status.st_mtime_ns}-{status.st_ctime_ns}"
+
+
+def _list_local(source: bytes) -> Iterator[SourceObject]:
+    try:
+        status = os.lstat(source)
+    except OSError:
+        status = None
+    if status is None:
+        raise ConfigurationError("SOURCE is not there or cannot be read; check its path and permissions")
+    return _walk(source) if stat.S_ISDIR(status.st_mode) else iter([_describe(source, status)])
+
+
+def _walk(root: bytes) -> Iterator[SourceObject]:
+    """Walk with a stack of folders: no recursion limit, and one open descriptor whatever the depth."""
+    pending = [(root, 0)]
+    while pending:
+        folder, depth = pending.pop()
+        is_empty = True
+        for path, status in _scan(folder, depth):
+            is_empty = False
+            if stat.S_ISDIR(status.st_mode):
+                pending.append((path, depth + 1))
+            else:
+                yield _describe(path, status)
+        if is_empty and folder.lower().endswith(b".dcm"):
+            yield SourceObject(file_uri(folder), 0, "", "special")
+
+
+def _scan(folder: bytes, depth: int) -> Iterator[tuple[bytes, os.stat_result]]:
+    """Yield the entries of one folder; what vanishes meanwhile was never here, the next run may find it."""
+    fault: PipelineError | None = None
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                try:
+                    status = entry.stat(follow_symlinks=False)
+                except FileNotFoundError:
+                    continue
+                yield entry.path, status
+    except (FileNotFoundError, NotADirectoryError):
+        fault = _explain_folder(depth) if depth == 0 else None
+    except PermissionError:
+        fault = _explain_folder(depth)
+    except OSError as error:
+        fault = explain(error, READ_SOURCE)
+    if fault is not None:
+        raise fault
+
+
+def _explain_folder(depth: int) -> ConfigurationError:
+    place = "SOURCE itself" if depth == 0 else f"a folder of SOURCE, {depth} levels down,"
+    return ConfigurationError(f"{place} cannot be read; permit it or move it away, then run again")
+
+
+def _describe(path: bytes, status: os.stat_result) -> SourceObject:
+    if stat.S_ISREG(status.st_mode):
+        kind = "file"
+    elif stat.S_ISLNK(status.st_mode):
+        kind = "symlink"
+    else:
+        kind = "special"
+    return SourceObject(file_uri(path), status.st_size, version_of(status), kind)
+
+
+def _list_bucket(name: str, key: str, options: Mapping[str, object]) -> Iterator[SourceObject]:
+    """List a prefix. An object's version is its ETag: listings do not give version ids."""
+    from tasks.storage.s3_bucket import Bucket  # most of a second, for S3 only
+
+    return _list_keys(Bucket(name, parse_options(options)), key)
+
+
+def _list_keys(bucket: Bucket, key: str) -> Iterator[SourceObject]:
+    is_empty = True
+    for listed in _take_listed(bucket, f"{key}/" if key else ""):
+        is_empty = False
+        # Consoles draw folders by empty objects whose key ends in a slash; like folders they are not counted.
+        if not (listed.key.endswith("/") and listed.size_bytes == 0):
+            yield SourceObject(f"s3://{bucket.name}/{listed.key}", listed.size_bytes, listed.etag)
+    if is_empty and key:
+        yield from _list_one(bucket, key)
+
+
+def _take_listed(bucket: Bucket, prefix: str) -> Iterator[Listed]:
+    pages = bucket.list_pages(prefix)
+    while True:
+        try:
+            page = next(pages, None)
+        except S3Fault as error:
+            fault = explain(error, READ_SOURCE)
+        else:
+            if page is None:
+                return
+            yield from page
+            continue
+        raise fault
+
+
+def _list_one(bucket: Bucket, key: str) -> Iterator[SourceObject]:
+    """Yield the one object that SOURCE names, if it is no prefix."""
+    try:
+        head = bucket.call("head_object", Key=key)
+    except S3Fault as error:
+        if error.code in MISSING_CODES:
+            return
+        fault = explain(error, READ_SOURCE)
+    else:
+        yield SourceObject(f"s3://{bucket.name}/{key}", head["ContentLength"], head["ETag"].strip('"'))
+        return
+    raise fault

@@ -1,0 +1,218 @@
+"""Calls to one S3 bucket: s3fs keeps the connection and the event loop, the requests are S3's own.
+
+The file-like surface of s3fs is passed by, for four reasons: it caches listings, it publishes a partial
+object when a `with` block fails, it reads `?versionId=` and slashes at the ends out of keys, and it
+retries on top of botocore's retries. What is left of it is the part that is hard to get right.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import os
+import random
+from base64 import b64encode
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from hashlib import md5
+from typing import Any, NamedTuple, TypeVar
+
+import aiohttp
+import s3fs
+from botocore.exceptions import BotoCoreError
+from fsspec.asyn import sync
+from s3fs.core import S3_RETRYABLE_ERRORS
+
+from tasks.storage.content_types import find_content_type
+from tasks.storage.faults import S3Fault
+from tasks.storage.s3_options import S3Options, choose_checksum, make_filesystem_arguments
+
+T = TypeVar("T")
+
+_CONCURRENCY = 16
+_BODY_ATTEMPTS = 3
+_FOREIGN = (OSError, BotoCoreError, aiohttp.ClientError, *S3_RETRYABLE_ERRORS)
+
+
+class Listed(NamedTuple):
+    """An object as a listing shows it; `etag` without its quotes."""
+
+    key: str
+    size_bytes: int
+    etag: str
+
+
+class UnfinishedUpload(NamedTuple):
+    """A multipart upload that was begun (seconds since 1970) and not ended."""
+
+    key: str
+    upload_id: str
+    begun: float
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """A bucket and the way to reach it; no connection inside, so it travels to workers.
+
+    Every method raises `S3Fault`, which says the code and nothing else.
+    """
+
+    name: str
+    options: S3Options
+
+    def call(self, method: str, **parameters: object) -> dict[str, Any]:
+        """Make one request, such as `call("head_object", Key=key)`."""
+        return _run(self.options, self._call, method, parameters)
+
+    def call_each(self, method: str, each: Iterable[Mapping[str, object]]) -> list[dict[str, Any] | S3Fault]:
+        """Make one request for each set of parameters, several at a time; a fault is an answer too."""
+        return _run(self.options, self._call_each, method, list(each))
+
+    def put(self, key: str, data: bytes, **parameters: object) -> None:
+        """Write an object in one request: it is there whole or not at all."""
+        self.call("put_object", **self.prepare_put(key, data, **parameters))
+
+    def prepare_put(self, key: str, data: bytes, **parameters: object) -> dict[str, object]:
+        """Make the parameters of a write, for `call_each`."""
+        return {
+            "Key": key,
+            "Body": data,
+            "ContentType": find_content_type(key),
+            **self._digest(data),
+            **parameters,
+        }
+
+    def put_part(self, key: str, upload: str, number: int, data: bytes) -> dict[str, object]:
+        """Write one part of a multipart upload, and describe it as its completion wants it."""
+        part = {"Key": key, "UploadId": upload, "PartNumber": number, "Body": data}
+        answer = self.call("upload_part", **part, **self._digest(data))
+        checksums = {name: value for name, value in answer.items() if name.startswith("ChecksumCRC")}
+        return {"PartNumber": number, "ETag": answer["ETag"], **checksums}
+
+    def get(self, key: str, *, span: tuple[int, int] | None = None, etag: str | None = None) -> bytes:
+        """Read an object, or its bytes from `span[0]` up to `span[1]`.
+
+        Raises
+        ------
+        S3Fault
+            `PreconditionFailed` if the object is not the one of that `etag` any more. Compared here:
+            some servers ignore `If-Match`, and its answer is read no further if it differs.
+        """
+        return _run(self.options, self._get, key, span, etag)
+
+    def list_pages(self, prefix: str) -> Iterator[list[Listed]]:
+        """Yield what begins with `prefix`, a page of at most 1000 objects at a time, never from a cache."""
+        follow: dict[str, object] = {}
+        while True:
+            answer = self.call("list_objects_v2", Prefix=prefix, **follow)
+            yield [
+                Listed(item["Key"], item["Size"], item["ETag"].strip('"'))
+                for item in answer.get("Contents", ())
+            ]
+            if not answer.get("IsTruncated"):
+                return
+            follow = {"ContinuationToken": answer["NextContinuationToken"]}
+
+    def list_uploads(self, prefix: str) -> Iterator[UnfinishedUpload]:
+        """Yield the multipart uploads under way below `prefix`."""
+        follow: dict[str, object] = {}
+        while True:
+            answer = self.call("list_multipart_uploads", Prefix=prefix, **follow)
+            for item in answer.get("Uploads", ()):
+                yield UnfinishedUpload(item["Key"], item["UploadId"], item["Initiated"].timestamp())
+            if not answer.get("IsTruncated"):
+                return
+            follow = {"KeyMarker": answer["NextKeyMarker"], "UploadIdMarker": answer["NextUploadIdMarker"]}
+
+    def delete(self, keys: Iterable[str]) -> None:
+        """Delete at most 1000 objects in one request; what is not there counts as deleted."""
+        objects = [{"Key": key} for key in keys]
+        answer = self.call("delete_objects", Delete={"Objects": objects, "Quiet": True}) if objects else {}
+        # The request succeeds even if every deletion in it failed.
+        for problem in answer.get("Errors", ()):
+            raise S3Fault(problem["Code"])
+
+    async def _call(self, method: str, parameters: Mapping[str, object]) -> dict[str, Any]:
+        filesystem = _connect(self.options).filesystem
+        call = filesystem._call_s3  # noqa: SLF001 - fsspec marks by the underscore what is to be awaited
+        answer: dict[str, Any] = await call(method, Bucket=self.name, **parameters)
+        return answer
+
+    async def _call_each(
+        self, method: str, each: list[Mapping[str, object]]
+    ) -> list[dict[str, Any] | S3Fault]:
+        limit = asyncio.Semaphore(_CONCURRENCY)
+
+        async def call_one(parameters: Mapping[str, object]) -> dict[str, Any] | S3Fault:
+            async with limit:
+                try:
+                    return await self._call(method, parameters)
+                except _FOREIGN as error:
+                    return S3Fault(_code_of(error))
+
+        return await asyncio.gather(*map(call_one, each))
+
+    async def _get(self, key: str, span: tuple[int, int] | None, etag: str | None) -> bytes:
+        """Read the answer's body too; where it breaks off, botocore's retries are over, so ask again."""
+        ranged = {} if span is None else {"Range": f"bytes={span[0]}-{span[1] - 1}"}
+        attempt = 1
+        while True:
+            answer = await self._call("get_object", {"Key": key, **ranged})
+            if etag is not None and answer["ETag"].strip('"') != etag:
+                answer["Body"].close()
+                raise S3Fault("PreconditionFailed")
+            try:
+                async with answer["Body"] as body:
+                    data: bytes = await body.read()
+            except _FOREIGN:
+                if attempt == _BODY_ATTEMPTS:
+                    raise
+            else:
+                return data
+            await asyncio.sleep(attempt * random.uniform(0.1, 0.5))  # noqa: S311 - jitter
+            attempt += 1
+
+    def _digest(self, data: bytes) -> dict[str, object]:
+        """Vouch for a body by MD5, which S3 servers have always checked, where no CRC is sent."""
+        if _connect(self.options).sends_crc:
+            return {}
+        return {"ContentMD5": b64encode(md5(data, usedforsecurity=False).digest()).decode()}
+
+
+def _run(options: S3Options, function: Callable[..., Coroutine[Any, Any, T]], *arguments: object) -> T:
+    """Run a coroutine on s3fs's loop, from any thread but that one, and let no foreign exception out."""
+    try:
+        result: T = sync(_connect(options).filesystem.loop, function, *arguments)
+    except S3Fault as error:
+        fault = S3Fault(error.code)
+    except _FOREIGN as error:
+        fault = S3Fault(_code_of(error))
+    else:
+        return result
+    raise fault
+
+
+class _Connection(NamedTuple):
+    filesystem: Any
+    sends_crc: bool
+
+
+def _connect(options: S3Options) -> _Connection:
+    return _connect_process(options, os.getpid())
+
+
+@functools.lru_cache(maxsize=16)
+def _connect_process(options: S3Options, process: int) -> _Connection:  # noqa: ARG001 - part of the cache's key
+    """Give the file system that holds the connection, one a process: a fork must not share its sockets."""
+    filesystem = s3fs.S3FileSystem(**make_filesystem_arguments(options))
+    filesystem.retries = 1
+    return _Connection(filesystem, choose_checksum(options) == "when_supported")
+
+
+def _code_of(error: BaseException) -> str:
+    """Find S3's error code; s3fs hides it in the cause of the `OSError` it makes."""
+    for candidate in (error, error.__cause__):
+        response = getattr(candidate, "response", None)
+        if isinstance(response, Mapping):
+            return str(response.get("Error", {}).get("Code", "Unknown"))
+    return type(error).__name__
