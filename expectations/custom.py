@@ -1,0 +1,185 @@
+"""Expectations that Great Expectations lacks because DICOM's notions are not everybody's.
+
+Importing this module imports Great Expectations (seconds) and registers the classes; `suites` does so when a
+suite is built. Each pair is a metric, which judges a column of text by a predicate of `forms`, and the
+expectation that names it in a rule. They are of the map kind, whose results can be reduced to counts. Text may
+be several values, joined as DICOM joins them (see `frames`).
+"""
+
+# ruff: noqa: N805 - Great Expectations hands a metric its class first.
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import numpy as np
+import pandas as pd
+from great_expectations.execution_engine.execution_engine import ExecutionEngine
+from great_expectations.execution_engine.pandas_execution_engine import PandasExecutionEngine
+from great_expectations.expectations.expectation import BatchExpectation, ColumnMapExpectation
+from great_expectations.expectations.metrics.map_metric_provider.column_condition_partial import (
+    column_condition_partial,
+)
+from great_expectations.expectations.metrics.map_metric_provider.column_map_metric_provider import (
+    ColumnMapMetricProvider,
+)
+
+from expectations.forms import FORMS, is_orthonormal, is_uid_made_here, parse_numbers, split_values
+
+
+def judge(column: pd.Series[str], predicate: Callable[[str], bool]) -> pd.Series[bool]:
+    """Judge every value of a column, equal ones once: most columns of a header repeat."""
+    codes, values = pd.factorize(column)
+    verdicts = np.fromiter((predicate(value) for value in values), dtype=bool, count=len(values))
+    return pd.Series(verdicts[codes], index=column.index, dtype=bool)
+
+
+class ColumnValuesFormOfVr(ColumnMapMetricProvider):
+    """Whether every value has the form of its VR."""
+
+    condition_metric_name = "column_values.form_of_vr"
+    condition_value_keys = ("vr",)
+
+    @column_condition_partial(engine=PandasExecutionEngine)
+    def _pandas(cls, column: pd.Series[str], vr: str, **_: object) -> pd.Series[bool]:
+        return judge(column, lambda text: all(map(FORMS[vr], split_values(text))))
+
+
+class ExpectColumnValuesToHaveFormOfVr(ColumnMapExpectation):
+    """Expect values to have the form that PS3.5 section 6.2 gives their VR."""
+
+    vr: str
+    map_metric = "column_values.form_of_vr"
+    success_keys = ("vr", "mostly")
+
+
+class ColumnValuesUidMadeHere(ColumnMapMetricProvider):
+    """Whether a value is a pseudonymous UID as de-identification makes them, or one below a root."""
+
+    condition_metric_name = "column_values.uid_made_here"
+    condition_value_keys = ("or_below",)
+
+    @column_condition_partial(engine=PandasExecutionEngine)
+    def _pandas(cls, column: pd.Series[str], or_below: str | None = None, **_: object) -> pd.Series[bool]:
+        root = f"{or_below}." if or_below else None
+        return judge(
+            column, lambda text: is_uid_made_here(text) or (root is not None and text.startswith(root))
+        )
+
+
+class ExpectColumnValuesToBeUidMadeHere(ColumnMapExpectation):
+    """Expect UIDs to be ours (2.25. and a UUID of version 8), or below a root that names nobody."""
+
+    or_below: str | None = None
+    map_metric = "column_values.uid_made_here"
+    success_keys = ("or_below", "mostly")
+
+
+class ColumnValuesOrthonormal(ColumnMapMetricProvider):
+    """Whether six direction cosines are two unit vectors at a right angle."""
+
+    condition_metric_name = "column_values.orthonormal"
+    condition_value_keys = ("tolerance",)
+
+    @column_condition_partial(engine=PandasExecutionEngine)
+    def _pandas(cls, column: pd.Series[str], tolerance: float, **_: object) -> pd.Series[bool]:
+        return judge(column, lambda text: is_orthonormal(parse_numbers(text), tolerance))
+
+
+class ExpectColumnValuesToBeOrthonormal(ColumnMapExpectation):
+    """Expect direction cosines to be two unit vectors at a right angle."""
+
+    tolerance: float
+    map_metric = "column_values.orthonormal"
+    success_keys = ("tolerance", "mostly")
+
+
+class ColumnValuesContain(ColumnMapMetricProvider):
+    """Whether one of the values is the one asked for."""
+
+    condition_metric_name = "column_values.contain"
+    condition_value_keys = ("element",)
+
+    @column_condition_partial(engine=PandasExecutionEngine)
+    def _pandas(cls, column: pd.Series[str], element: str, **_: object) -> pd.Series[bool]:
+        return judge(column, lambda text: element in split_values(text))
+
+
+class ExpectColumnValuesToContain(ColumnMapExpectation):
+    """Expect one value among others."""
+
+    element: str
+    map_metric = "column_values.contain"
+    success_keys = ("element", "mostly")
+
+
+class ColumnValuesMultiplicity(ColumnMapMetricProvider):
+    """Whether there are as many values as asked for."""
+
+    condition_metric_name = "column_values.multiplicity"
+    condition_value_keys = ("count",)
+
+    @column_condition_partial(engine=PandasExecutionEngine)
+    def _pandas(cls, column: pd.Series[str], count: int, **_: object) -> pd.Series[bool]:
+        return judge(column, lambda text: len(split_values(text)) == count)
+
+
+class ExpectColumnValuesToHaveMultiplicity(ColumnMapExpectation):
+    """Expect as many values as the VM of their attribute says (PS3.6 section 6)."""
+
+    count: int
+    map_metric = "column_values.multiplicity"
+    success_keys = ("count", "mostly")
+
+
+class ColumnElementsBetween(ColumnMapMetricProvider):
+    """Whether every number of several lies between two bounds, both included."""
+
+    condition_metric_name = "column_elements.between"
+    condition_value_keys = ("min_value", "max_value")
+
+    @column_condition_partial(engine=PandasExecutionEngine)
+    def _pandas(
+        cls,
+        column: pd.Series[str],
+        min_value: float | None = None,
+        max_value: float | None = None,
+        **_: object,
+    ) -> pd.Series[bool]:
+        lowest = -math.inf if min_value is None else min_value
+        highest = math.inf if max_value is None else max_value
+        return judge(column, lambda text: all(lowest <= number <= highest for number in parse_numbers(text)))
+
+
+class ExpectColumnElementsToBeBetween(ColumnMapExpectation):
+    """Expect every number of several to lie between two bounds, both included."""
+
+    min_value: float | None = None
+    max_value: float | None = None
+    map_metric = "column_elements.between"
+    success_keys = ("min_value", "max_value", "mostly")
+
+
+class ExpectTableToMatchContract(BatchExpectation):
+    """Expect a table to have the columns and Arrow types of its contract, no more and no fewer."""
+
+    types: dict[str, str]
+    metric_dependencies: ClassVar[tuple[str, ...]] = ("table.column_types",)
+    success_keys: ClassVar[tuple[str, ...]] = ("types",)
+
+    def _validate(
+        self,
+        metrics: dict[str, Any],
+        runtime_configuration: dict[str, Any] | None = None,  # noqa: ARG002 - given by name
+        execution_engine: ExecutionEngine[Any] | None = None,  # noqa: ARG002 - given by name
+    ) -> dict[str, Any]:
+        found = {
+            column["name"]: str(column["type"]).removesuffix("[pyarrow]")
+            for column in metrics["table.column_types"]
+        }
+        differing = {name for name, _ in found.items() ^ self.types.items()}
+        return {
+            "success": not differing,
+            "result": {"element_count": len(self.types), "unexpected_count": len(differing)},
+        }

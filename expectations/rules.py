@@ -1,0 +1,256 @@
+"""The table of rules: what a reviewer edits, read into records that cannot be wrong in form.
+
+A rule is data, so that the person who answers for data quality changes it without a release. The price
+of data is that nothing but this module checks it: unknown keys are refused, every mistake is reported with
+its line, all of them at once, before a run reads anything. `RuleTable.digest` names the rules in force.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from expectations.contracts import INSTANCES, RUN, SERIES, STUDIES, UNJUDGED, Contract
+from expectations.located_yaml import LocatedYaml, Mistake, MistakesError, read_located
+from expectations.permitted import PERMITTED, check_arguments, check_values, kind_of
+
+DEFAULT_RULES = Path(__file__).with_name("rules.yaml")
+"""The table that is in force where the operator names no other."""
+
+
+class Severity(StrEnum):
+    """How bad a broken rule is."""
+
+    CRITICAL = "critical"
+    WARNING = "warning"
+    INFO = "info"
+
+
+class Action(StrEnum):
+    """What a broken rule does to the studies (or to the run) that broke it."""
+
+    WITHHOLD = "withhold"
+    FLAG = "flag"
+    COUNT = "count"
+
+
+class Scope(StrEnum):
+    """What one row the rule looks at stands for."""
+
+    INSTANCE = "instance"
+    SERIES = "series"
+    STUDY = "study"
+    RUN = "run"
+
+    @property
+    def contract(self) -> Contract:
+        """The table whose rows a rule of this scope looks at."""
+        return _TABLES[self]
+
+
+_TABLES = {
+    Scope.INSTANCE: INSTANCES,
+    Scope.SERIES: SERIES,
+    Scope.STUDY: STUDIES,
+    Scope.RUN: RUN,
+}
+_ACTIONS = {Severity.CRITICAL: Action.WITHHOLD, Severity.WARNING: Action.FLAG, Severity.INFO: Action.COUNT}
+
+
+def _make_tuple(value: object) -> object:
+    """Let a rule about one column name it without brackets."""
+    return (value,) if isinstance(value, str) else value
+
+
+class Rule(BaseModel):
+    """One row of the table of rules.
+
+    Attributes
+    ----------
+    priority
+        Order of rules, lowest first: the first that withholds a study is the reason in the ledger.
+    condition
+        Values a row must have for the rule to look at it, by column; empty for every row.
+    column
+        Columns the expectation judges, each by itself, or the two it compares.
+    mostly
+        Share of rows (0 to 1] that must keep the rule for it to hold.
+    action
+        What breaking the rule does; by default what the severity says.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    id: Annotated[str, Field(pattern=r"^R[0-9]{3}$")]
+    title: Annotated[str, Field(min_length=1, max_length=80)]
+    description: Annotated[str, Field(min_length=1)]
+    enabled: bool = True
+    priority: Annotated[int, Field(ge=0)] = 100
+    severity: Severity
+    scope: Scope
+    condition: dict[str, list[Any]] = {}
+    expectation: str
+    column: Annotated[tuple[str, ...], BeforeValidator(_make_tuple), Field(min_length=1)]
+    kwargs: dict[str, Any] = {}
+    mostly: Annotated[float, Field(gt=0, le=1)] = 1.0
+    action: Action | None = None
+    owner: Annotated[str, Field(min_length=1)]
+    version: Annotated[int, Field(ge=1)]
+
+    @property
+    def effect(self) -> Action:
+        """What breaking the rule does."""
+        return self.action or _ACTIONS[self.severity]
+
+
+class _RuleFile(BaseModel):
+    """The whole file; `sets` only gives YAML anchors a place to stand."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    sets: dict[str, list[Any]] = {}
+    rules: list[Rule]
+
+
+@dataclass(frozen=True, slots=True)
+class RuleTable:
+    """The rules a run pins at its start.
+
+    Attributes
+    ----------
+    rules
+        Every rule by priority and id, the disabled ones included.
+    digest
+        SHA-256 of the enabled rules as canonical JSON: equal rules, equal digest, whatever the layout.
+    """
+
+    rules: tuple[Rule, ...]
+    digest: str
+
+    @property
+    def enabled(self) -> tuple[Rule, ...]:
+        """The rules in force, by priority and id."""
+        return tuple(rule for rule in self.rules if rule.enabled)
+
+
+class RulesError(MistakesError):
+    """The table of rules cannot be used; says every mistake with its line."""
+
+
+def load_rules(source: Path | bytes = DEFAULT_RULES) -> RuleTable:
+    """Read and check a table of rules.
+
+    Parameters
+    ----------
+    source
+        Path of the YAML file, or its content (from object storage, or pinned by a run).
+
+    Raises
+    ------
+    RulesError
+        If anything in it is wrong; nothing of it is used then.
+    """
+    content, name = (source, "rules") if isinstance(source, bytes) else (source.read_bytes(), source.name)
+    mistakes: Iterable[Mistake]
+    try:
+        document = read_located(content, name)
+        file = _RuleFile.model_validate(document.content)
+        mistakes = list(_find_mistakes(file.rules, document))
+    except MistakesError as error:
+        mistakes = error.mistakes
+    except ValidationError as error:
+        mistakes = [document.locate(detail["loc"], detail["msg"]) for detail in error.errors()]
+    if mistakes:
+        raise RulesError(name, mistakes)
+    rules = tuple(sorted(file.rules, key=lambda rule: (rule.priority, rule.id)))
+    return RuleTable(rules, _digest(rules))
+
+
+def _digest(rules: Iterable[Rule]) -> str:
+    """Hash the enabled rules in the order of their ids."""
+    records = sorted((rule.model_dump(mode="json") for rule in rules if rule.enabled), key=lambda r: r["id"])
+    return hashlib.sha256(json.dumps(records, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def _find_mistakes(rules: Iterable[Rule], document: LocatedYaml) -> Iterator[Mistake]:
+    """Find ids given twice, and what does not fit between the keys of a rule."""
+    seen: set[str] = set()
+    for number, rule in enumerate(rules):
+        if rule.id in seen:
+            yield document.locate(("rules", number, "id"), f"{rule.id} is given twice")
+        seen.add(rule.id)
+        for place, message in _check_rule(rule):
+            yield document.locate(("rules", number, *place), message)
+
+
+def _check_rule(rule: Rule) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Find what does not fit within a rule, as place and message."""
+    yield from _check_effect(rule)
+    yield from _check_condition(rule)
+    yield from _check_expectation(rule)
+
+
+def _check_effect(rule: Rule) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Check that what the rule does follows from what it sees."""
+    if rule.effect is Action.WITHHOLD and rule.severity is not Severity.CRITICAL:
+        yield ("action",), "only a critical rule may withhold"
+    if rule.effect is Action.WITHHOLD and rule.mostly < 1:
+        yield ("mostly",), "must be 1 where the rule withholds: a share does not say which study is bad"
+
+
+def _check_condition(rule: Rule) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Check that the condition compares columns of the table with values they can have."""
+    types = _list_types(rule)
+    for column, values in rule.condition.items():
+        if column not in types:
+            yield ("condition", column), f"the table {rule.scope.contract.name} has no such column to judge"
+        else:
+            for problem in check_values(values, kind_of(types[column])):
+                yield ("condition", column), problem
+
+
+def _check_expectation(rule: Rule) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Check that the expectation exists and can judge the columns with the arguments."""
+    permitted = PERMITTED.get(rule.expectation)
+    if permitted is None:
+        yield ("expectation",), f"is not permitted; choose one of {', '.join(sorted(PERMITTED))}"
+        return
+    if permitted.paired and len(rule.column) != 2:
+        yield ("column",), f"{rule.expectation} compares two columns"
+    types = _list_types(rule)
+    problems: dict[tuple[str, str], None] = {}
+    for column in rule.column:
+        if column not in types:
+            yield ("column",), f"the table {rule.scope.contract.name} has no column {column} to judge"
+        elif (kind := kind_of(types[column])) not in permitted.kinds:
+            yield ("column",), f"{rule.expectation} cannot judge {column}, which holds {kind}"
+        else:
+            problems |= dict.fromkeys(check_arguments(rule.expectation, rule.kwargs, kind))
+    for argument, problem in problems:
+        yield ("kwargs", argument) if argument else ("kwargs",), problem
+
+
+def _list_types(rule: Rule) -> dict[str, Any]:
+    """List the columns a rule may look at, with their Arrow types."""
+    return {column.name: column.type for column in rule.scope.contract.columns if column.name not in UNJUDGED}
+
+
+def describe(table: RuleTable) -> list[Mapping[str, str]]:
+    """Say every rule in force in words, for ``dicomflow describe`` and the README."""
+    return [
+        {
+            "id": rule.id,
+            "severity": rule.severity.value,
+            "scope": rule.scope.value,
+            "title": rule.title,
+            "description": rule.description,
+        }
+        for rule in table.enabled
+    ]
