@@ -1,0 +1,1 @@
+"""What was seen before, what is left to do, and in which batches it is done."""

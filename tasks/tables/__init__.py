@@ -1,0 +1,1 @@
+"""Records become rows, rows become Delta tables, instances add up to series and studies."""

@@ -1,0 +1,332 @@
+"""Delta tables, as little of them as we need: read, append, upsert, each of a run's commits once.
+
+A publish that is killed between Delta's commit and our own note of it is run again, and Delta would take
+the same rows a second time without a word. So every commit carries its run as an application transaction,
+and whoever writes asks for it first. Tables are made by an empty write, because deltalake's CREATE TABLE
+(1.6.6) records the table's absolute path, which on many machines names the user.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from deltalake import CommitProperties, DeltaTable, Field, Transaction, write_deltalake
+from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
+
+from expectations.contracts import Contract
+from tasks.errors import ConfigurationError, ContractError, PipelineError, TransientError
+from tasks.tables.delta_errors import CONFLICT, guarded
+from tasks.tables.file_format import (
+    FILE_BYTES,
+    ROW_GROUP_ROWS,
+    row_schema,
+    table_configuration,
+    writer_properties,
+)
+
+_CONFLICT_TRIES = 8
+
+_FIRST_OR_NOT_AT_ALL = CommitProperties(max_commit_retries=0)
+"""Retried, the creation of a table that another writer made meanwhile would land as a second one on top."""
+
+_UNADDRESSABLE = re.compile(r"[\[\]^|\\?\x00-\x1f\x7f]|%[0-9A-Fa-f]{2}")
+"""What deltalake 1.6.6 mistakes in a table's place: it panics, or decodes the escape and looks elsewhere."""
+
+
+class Commit(NamedTuple):
+    """What one run's commits to one table added.
+
+    Attributes
+    ----------
+    version
+        Delta version of the newest of them.
+    rows
+        Rows appended or upserted.
+    files, size_bytes
+        Parquet files added and their size; a file that an upsert rewrote counts in full.
+    """
+
+    version: int
+    rows: int
+    files: int
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoredTable:
+    """A contract's table at its place, whether or not it exists yet.
+
+    Attributes
+    ----------
+    uri
+        Absolute path, or `s3://bucket/key`.
+    storage_options
+        What deltalake needs to reach S3; never shown, it may hold credentials.
+
+    Raises
+    ------
+    ConfigurationError
+        If deltalake cannot address a table of this name.
+    """
+
+    uri: str
+    storage_options: Mapping[str, str] | None = field(repr=False)
+    contract: Contract = field(repr=False)
+
+    def __post_init__(self) -> None:
+        if _UNADDRESSABLE.search(self.uri):
+            raise ConfigurationError(
+                "the target's path holds a character that Delta tables cannot be addressed with "
+                "(one of [ ] ^ | \\ ?, a control character, or % before two hex digits); choose another target"
+            )
+
+    def read(self, columns: Sequence[str] | None = None, where: pc.Expression | None = None) -> pa.Table:
+        """Read the rows that `where` keeps; none where the table does not exist yet.
+
+        Returns
+        -------
+        pa.Table
+            `columns`, or all of them, in the contract's types; null where an older version of ours
+            wrote the row without the column. In no particular order.
+        """
+        return pa.Table.from_batches(self.stream(columns, where), row_schema(self.contract, columns))
+
+    def stream(
+        self, columns: Sequence[str] | None = None, where: pc.Expression | None = None
+    ) -> Iterator[pa.RecordBatch]:
+        """Read as `read` does, in record batches and in the memory of a few row groups."""
+        schema = row_schema(self.contract, columns)
+        batches = self._scan(schema.names, where)
+        while (batch := _next_batch(batches)) is not None:
+            yield pa.RecordBatch.from_arrays(batch.columns, schema=schema)
+
+    @guarded
+    def append(self, rows: pa.Table | Iterable[pa.Table], run_id: str) -> bool:
+        """Add a run's rows in one commit, and make the table where there is none.
+
+        Parameters
+        ----------
+        rows
+            One table, or many that are taken one by one, so that they need not fit into memory.
+            Without rows, the commit still says that the run was here.
+
+        Returns
+        -------
+        bool
+            False where the run's append is already in: nothing was written.
+
+        Raises
+        ------
+        ContractError
+            If the rows are not the contract's.
+        TransientError
+            If storage failed or another writer changed the table meanwhile.
+        """
+        app_id = _transaction_id("append", run_id)
+        table = self._open_for_writing()
+        if table.transaction_version(app_id) is not None:
+            return False
+        source = _RowStream([rows] if isinstance(rows, pa.Table) else rows, row_schema(self.contract))
+        try:
+            write_deltalake(
+                table,
+                source.reader(),
+                mode="append",
+                target_file_size=FILE_BYTES,
+                writer_properties=writer_properties(self.contract),
+                commit_properties=_commit_properties(app_id),
+            )
+        except DeltaError as error:
+            raise source.failure or error from error
+        return True
+
+    @guarded
+    def upsert(self, rows: pa.Table, run_id: str) -> bool:
+        """Put a run's rows in the place of those with the same key, and add the others, in one commit.
+
+        Returns
+        -------
+        bool
+            False where the run's upsert is already in: nothing was written.
+
+        Raises
+        ------
+        ContractError
+            If the rows are not the contract's, or a key occurs twice.
+        TransientError
+            If storage failed, or other writers changed the table again and again.
+        """
+        self._check_keys(rows)
+        source = rows.select(self.contract.names).cast(row_schema(self.contract))
+        app_id = _transaction_id("upsert", run_id)
+        for _ in range(_CONFLICT_TRIES):
+            table = self._open_for_writing()
+            if table.transaction_version(app_id) is not None:
+                return False
+            try:
+                self._merge(table, source, _commit_properties(app_id, len(source)))
+            except CommitFailedError:
+                continue
+            return True
+        raise TransientError(CONFLICT)
+
+    @guarded
+    def find_commit(self, run_id: str) -> Commit | None:
+        """Sum up what a run committed, for lineage; a retried publish finds its first try's commits too."""
+        found = [self._find_transaction(_transaction_id(kind, run_id)) for kind in ("append", "upsert")]
+        commits = [commit for commit in found if commit is not None]
+        if not commits:
+            return None
+        return Commit(
+            max(commit.version for commit in commits),
+            sum(commit.rows for commit in commits),
+            sum(commit.files for commit in commits),
+            sum(commit.size_bytes for commit in commits),
+        )
+
+    def _find_transaction(self, app_id: str) -> Commit | None:
+        """Go back to the version that brought the transaction, and compare it with the one before.
+
+        `DeltaTable.history` would tell directly, but holds Python's lock while it reads from storage.
+        """
+        table = self._open()
+        upserted = None if table is None else table.transaction_version(app_id)
+        if table is None or upserted is None:
+            return None
+        while table.transaction_version(app_id) is not None:
+            version, files = table.version(), _files(table)
+            table.load_as_version(version - 1)
+        before = _files(table)
+        added = [file for path, file in files.items() if path not in before]
+        rows = upserted or sum(rows for rows, _ in added)
+        return Commit(version, rows, len(added), sum(size_bytes for _, size_bytes in added))
+
+    def _merge(self, table: DeltaTable, source: pa.Table, commit: CommitProperties) -> None:
+        merger = table.merge(
+            source,
+            " AND ".join(f"target.{name} = source.{name}" for name in self.contract.key),
+            source_alias="source",
+            target_alias="target",
+            writer_properties=writer_properties(self.contract),
+            commit_properties=commit,
+        )
+        merger.when_matched_update_all().when_not_matched_insert_all().execute()
+
+    def _check_keys(self, rows: pa.Table) -> None:
+        """Refuse doubled keys, which a merge would insert without complaint."""
+        if rows.group_by(list(self.contract.key)).aggregate([]).num_rows != rows.num_rows:
+            raise ContractError(f"rows for {self.contract.name} hold the same key twice")
+
+    @guarded
+    def _scan(self, columns: list[str], where: pc.Expression | None) -> Iterator[pa.RecordBatch]:
+        table = self._open()
+        if table is None:
+            return iter(())
+        scanner = table.to_pyarrow_dataset(schema=row_schema(self.contract)).scanner(
+            columns=columns,
+            filter=where,
+            batch_size=ROW_GROUP_ROWS,
+            batch_readahead=1,
+            fragment_readahead=1,
+        )
+        return iter(scanner.to_batches())
+
+    def _open(self) -> DeltaTable | None:
+        try:
+            return DeltaTable(self.uri, storage_options=self._options())
+        except TableNotFoundError:
+            return None
+
+    def _options(self) -> dict[str, str] | None:
+        return None if self.storage_options is None else dict(self.storage_options)
+
+    def _open_for_writing(self) -> DeltaTable:
+        """Open the table with every column of the contract, whoever made it and when."""
+        for _ in range(_CONFLICT_TRIES):
+            table = self._open()
+            try:
+                if table is None:
+                    self._create()
+                elif missing := self._missing_fields(table):
+                    table.alter.add_columns(missing)
+                else:
+                    return table
+            except CommitFailedError:
+                continue
+        raise TransientError(CONFLICT)
+
+    def _create(self) -> None:
+        try:
+            write_deltalake(
+                self.uri,
+                self.contract.arrow_schema().empty_table(),
+                mode="ignore",
+                name=self.contract.name,
+                configuration=table_configuration(self.contract),
+                commit_properties=_FIRST_OR_NOT_AT_ALL,
+                storage_options=self._options(),
+            )
+        except TableNotFoundError as error:
+            raise ConfigurationError(
+                "the target's folder cannot be made or written; check its path and permissions"
+            ) from error
+
+    def _missing_fields(self, table: DeltaTable) -> list[Field]:
+        present = {known.name for known in table.schema().fields}
+        missing = [column for column in self.contract.columns if column.name not in present]
+        if not all(column.nullable for column in missing):
+            # delta-rs would take the column and show nulls in it ever after.
+            raise ContractError(
+                f"contract {self.contract.name} has a new column that may not be null; old rows have no value"
+            )
+        return [Field.from_arrow(column.arrow_field()) for column in missing]
+
+
+class _RowStream:
+    """Tables as one stream of record batches, with the failure of whoever makes them.
+
+    delta-rs turns that failure into an error of its own, and whether it was worth a retry would be lost.
+    """
+
+    def __init__(self, tables: Iterable[pa.Table], schema: pa.Schema) -> None:
+        self._tables = tables
+        self._schema = schema
+        self.failure: PipelineError | None = None
+
+    def reader(self) -> pa.RecordBatchReader:
+        return pa.RecordBatchReader.from_batches(self._schema, self._batches())
+
+    def _batches(self) -> Iterator[pa.RecordBatch]:
+        try:
+            for table in self._tables:
+                yield from table.select(self._schema.names).cast(self._schema).to_batches(ROW_GROUP_ROWS)
+        except PipelineError as error:
+            self.failure = error
+            raise
+
+
+@guarded
+def _next_batch(batches: Iterator[pa.RecordBatch]) -> pa.RecordBatch | None:
+    return next(batches, None)
+
+
+def _transaction_id(kind: str, run_id: str) -> str:
+    """Name a run's commit; a run may append to a table and upsert into it, each once."""
+    return f"dicomflow/{kind}/{run_id}"
+
+
+def _commit_properties(app_id: str, rows: int = 0) -> CommitProperties:
+    """Mark a commit as a run's. The number is the application's own: ours says how many rows were upserted."""
+    return CommitProperties(app_transactions=[Transaction(app_id, rows)])
+
+
+def _files(table: DeltaTable) -> dict[str, tuple[int, int]]:
+    """Give the rows and the bytes of each file of a table."""
+    files = pa.table(table.get_add_actions())
+    facts = (files[name].to_pylist() for name in ("path", "num_records", "size_bytes"))
+    return {path: (rows, size_bytes) for path, rows, size_bytes in zip(*facts, strict=True)}

@@ -1,0 +1,44 @@
+"""What deltalake raises, put into our words: its own text prints the rows it complains about.
+
+The kind decides what happens next. A conflict or a failing disk is worth a retry, rows that break their
+contract are not, and deltalake tells them apart by type only in part: a full disk arrives as the general
+`DeltaError`, known by its text alone.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
+
+from deltalake.exceptions import CommitFailedError, DeltaError
+
+from tasks.errors import TransientError, value_free
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+CONFLICT = "other writers kept changing a Delta table; run again when they are done"
+_STORAGE_FAILED = "storage failed under a Delta table; check space and connection, then run again"
+
+_STORAGE_FAULT = re.compile(r"Generic (?:LocalFileSystem|S3) error|\(os error \d+\)")
+"""How object_store, deltalake's storage layer, begins or ends what it says (deltalake 1.6.6)."""
+
+
+def guarded(function: Callable[P, R]) -> Callable[P, R]:
+    """Let a function fail with errors of ours only, without deltalake's text (see `value_free`)."""
+
+    @value_free
+    @functools.wraps(function)
+    def translated(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return function(*args, **kwargs)
+        except CommitFailedError as error:
+            raise TransientError(CONFLICT) from error
+        except DeltaError as error:
+            if _STORAGE_FAULT.search(str(error)):
+                raise TransientError(_STORAGE_FAILED) from error
+            raise
+
+    return translated

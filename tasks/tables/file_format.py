@@ -1,0 +1,70 @@
+"""How our Parquet files are written: fixed once, so that the same rows make the same files on any worker.
+
+Row groups are small because a reader holds a whole one, and a header is ten kilobytes of JSON. Minimum and
+maximum are kept for few columns only: Delta copies them into its log, which is read, copied and shown more
+freely than the rows it speaks of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pyarrow as pa
+from deltalake import ColumnProperties, WriterProperties
+
+from expectations.contracts import Contract
+
+ROW_GROUP_ROWS = 8192
+"""With headers of 10 kB in them this many rows are 80 MB."""
+
+FILE_BYTES = 128 << 20
+
+_SKIPPABLE = frozenset(
+    {
+        "run_id",
+        "batch_id",
+        "recorded_at",
+        "Modality",
+        "StudyDate",
+        "SeriesDate",
+        "PatientID",
+        "StudyInstanceUID",
+        "SeriesInstanceUID",
+        "SOPInstanceUID",
+    }
+)
+"""Columns with a minimum and a maximum: what queries select by, and only what we made or shifted ourselves."""
+
+
+def table_configuration(contract: Contract) -> dict[str, str | None]:
+    """Give the properties a new Delta table is made with."""
+    return {"delta.dataSkippingStatsColumns": ",".join(_skippable(contract))}
+
+
+def writer_properties(contract: Contract) -> WriterProperties:
+    """Give the settings each Parquet file of the table is written with."""
+    columns = {name: ColumnProperties(statistics_enabled="CHUNK") for name in _skippable(contract)}
+    if "header" in contract.names:
+        # No two headers are equal: a dictionary of them would be built, found too large and thrown away.
+        columns["header"] = ColumnProperties(dictionary_enabled=False, statistics_enabled="NONE")
+    return WriterProperties(
+        compression="ZSTD",
+        compression_level=3,
+        max_row_group_size=ROW_GROUP_ROWS,
+        default_column_properties=ColumnProperties(statistics_enabled="NONE"),
+        column_properties=columns,
+    )
+
+
+def row_schema(contract: Contract, columns: Sequence[str] | None = None) -> pa.Schema:
+    """Give the schema of rows in transit, `columns` of it or all.
+
+    The meanings stay out: they are in the table since it was made, and delta-rs refuses rows in which
+    one of them has been reworded since.
+    """
+    chosen = contract.columns if columns is None else tuple(contract.column(name) for name in columns)
+    return pa.schema([pa.field(column.name, column.type, column.nullable) for column in chosen])
+
+
+def _skippable(contract: Contract) -> list[str]:
+    return [name for name in contract.names if name in _SKIPPABLE]

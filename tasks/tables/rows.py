@@ -1,0 +1,230 @@
+"""Instances become rows: one dict a data set, one Arrow table a batch.
+
+Which element fills which column is the contract's business, so nothing here is spelled out per column: the
+contract is compiled once into a list of (column, tag, converter), and a row is one pass over that list.
+What an element cannot say in its column's type is null, because a number that was not there would be
+believed. Values were de-identified and repaired before; nothing is judged or mended here.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import date
+from typing import NamedTuple
+
+import pyarrow as pa
+
+from expectations.contracts import INSTANCES, Column, Contract
+from tasks.dicom.element import DataSet, Element
+from tasks.dicom.values import STRING_VRS, numbers_of, text_of
+from tasks.errors import ContractError
+from tasks.records import Finding
+
+Row = dict[str, object]
+Converter = Callable[[Element, Sequence[str]], object]
+
+
+class Extractor(NamedTuple):
+    """How one column is read from a data set."""
+
+    column: str
+    tag: int
+    convert: Converter
+
+
+_CODE_VALUE = 0x00080100
+_DEIDENTIFICATION_METHOD_CODE_SEQUENCE = 0x00120064
+_TRANSFER_SYNTAX_UID = 0x00020010
+
+_NOT_IN_DATASET = frozenset({None, _TRANSFER_SYNTAX_UID, _DEIDENTIFICATION_METHOD_CODE_SEQUENCE})
+
+_INT32_BOUND = 2**31
+_US_BYTES = 2
+_DECIMAL_VRS = frozenset({"DS", "IS"})
+
+
+def instance_row(
+    dataset: DataSet,
+    encodings: Sequence[str],
+    *,
+    source_ref: str,
+    batch_id: str,
+    file_path: str | None,
+    size_bytes: int | None,
+    sha256: str | None,
+    transfer_syntax: str,
+    header_json: str,
+    has_pixel_data: bool,
+    pixel_bytes: int,
+    expected_pixel_bytes: int | None,
+    findings: Iterable[Finding] = (),
+) -> Row:
+    """Make the row of `expectations.contracts.INSTANCES` for one de-identified instance.
+
+    Parameters
+    ----------
+    dataset
+        The de-identified data set, without pixel data.
+    encodings
+        Python codecs of its text.
+    file_path, size_bytes, sha256
+        Of the cleaned file; None where none is written.
+    pixel_bytes, expected_pixel_bytes
+        Length of the stored pixel data, and the length its header asks for without the padding byte
+        (None where compressed or unknown).
+    findings
+        What the cleaning changed or doubted in this instance.
+    """
+    row: Row = dict.fromkeys(_INSTANCE_NAMES)
+    row.update(extract(dataset, encodings, _INSTANCE_EXTRACTORS))
+    codes = [finding.code for finding in findings]
+    row.update(
+        source_ref=source_ref,
+        batch_id=batch_id,
+        file_path=file_path,
+        size_bytes=size_bytes,
+        sha256=sha256,
+        TransferSyntaxUID=transfer_syntax,
+        header=header_json,
+        has_pixel_data=has_pixel_data,
+        pixel_bytes=pixel_bytes,
+        expected_pixel_bytes=_pad(expected_pixel_bytes),
+        deidentification_codes=_deidentification_codes(dataset, encodings),
+        finding_count=len(codes),
+        finding_codes=sorted(set(codes)),
+    )
+    return row
+
+
+def extract(dataset: DataSet, encodings: Sequence[str], extractors: Iterable[Extractor]) -> Row:
+    """Read those columns for which the data set has a value that fits; the others stay out."""
+    row: Row = {}
+    get = dataset.get
+    for column, tag, convert in extractors:
+        element = get(tag)
+        if element is None or not element.value:
+            continue
+        try:
+            row[column] = convert(element, encodings)
+        except (ValueError, KeyError, OverflowError):
+            # Not one number, not a date, or a VR that is neither text nor number: no value for this column.
+            continue
+    return row
+
+
+def compile_extractors(contract: Contract) -> tuple[Extractor, ...]:
+    """Turn a contract into what `extract` follows; columns of our own and sequences are not in it."""
+    return tuple(
+        Extractor(column.name, column.tag, _CONVERTERS[column.type])
+        for column in contract.columns
+        if column.tag is not None and column.tag not in _NOT_IN_DATASET
+    )
+
+
+def rows_to_table(rows: Iterable[Mapping[str, object]], contract: Contract) -> pa.Table:
+    """Make a table in the contract's exact types, sorted by its key.
+
+    Raises
+    ------
+    ContractError
+        If a row lacks a value it must have, or holds one of another type: whoever made it has a defect.
+    """
+    made = list(rows)
+    columns = [
+        _to_array([row.get(column.name) for row in made], column, contract) for column in contract.columns
+    ]
+    table = pa.Table.from_arrays(columns, schema=contract.arrow_schema())
+    return table.sort_by([(name, "ascending") for name in contract.key])
+
+
+def _to_array(values: list[object], column: Column, contract: Contract) -> pa.Array:
+    try:
+        array = pa.array(values, column.type)
+    except (pa.ArrowException, OverflowError, TypeError, UnicodeError, ValueError):
+        array = None
+    if array is None or (array.null_count and not column.nullable):
+        # Raised out here, because Arrow's own error quotes the value.
+        problem = "a value of another type" if array is None else "a null that it forbids"
+        raise ContractError(f"{contract.name}.{column.name} was given {problem}")
+    return array
+
+
+def _deidentification_codes(dataset: DataSet, encodings: Sequence[str]) -> list[str]:
+    element = dataset.get(_DEIDENTIFICATION_METHOD_CODE_SEQUENCE)
+    items = () if element is None or element.items is None else element.items
+    return sorted(text_of(item[_CODE_VALUE], encodings) for item in items if _CODE_VALUE in item)
+
+
+def _pad(length: int | None) -> int | None:
+    """Round a length in bytes up to even, as every value in DICOM is (PS3.5 section 7.1)."""
+    return None if length is None else length + length % 2
+
+
+def _text(element: Element, encodings: Sequence[str]) -> str | None:
+    """Read text; several values stay joined by the backslash they were written with."""
+    return _decode(element, encodings).strip(" \0") or None
+
+
+def _texts(element: Element, encodings: Sequence[str]) -> list[str] | None:
+    text = _decode(element, encodings).strip(" \0")
+    return [part.strip(" \0") for part in text.split("\\")] if text else None
+
+
+def _decode(element: Element, encodings: Sequence[str]) -> str:
+    """Decode as `text_of` does, which most values do not need: they are ASCII without an escape sequence."""
+    value = element.value
+    if element.VR not in STRING_VRS:
+        raise ValueError
+    if value.isascii() and b"\x1b" not in value:
+        return value.decode("ascii")
+    return text_of(element, encodings)
+
+
+def _date(element: Element, _: Sequence[str]) -> date | None:
+    """Read a DA of eight digits; `date.fromisoformat` alone would take weeks such as 2026W321 too."""
+    value = element.value.strip(b" \0")
+    if len(value) != len("YYYYMMDD") or not value.isdigit():
+        return None
+    return date.fromisoformat(value.decode("ascii"))
+
+
+def _whole(element: Element, _: Sequence[str]) -> int | None:
+    VR, value = element.VR, element.value
+    if VR == "US" and len(value) == _US_BYTES:
+        return int.from_bytes(value, "little")
+    number = int(value.strip(b" \0")) if VR == "IS" else _single(element)
+    fits = -_INT32_BOUND <= number < _INT32_BOUND and number == int(number)
+    return int(number) if fits else None
+
+
+def _real(element: Element, _: Sequence[str]) -> float | None:
+    number = float(element.value.strip(b" \0") if element.VR in _DECIMAL_VRS else _single(element))
+    return number if math.isfinite(number) else None
+
+
+def _reals(element: Element, _: Sequence[str]) -> list[float] | None:
+    """Read all values or none: a list that lost one would put the others in the wrong place."""
+    if element.VR in _DECIMAL_VRS:
+        numbers = [float(part) for part in element.value.strip(b" \0").split(b"\\")]
+    else:
+        numbers = [float(number) for number in numbers_of(element)]
+    return numbers if all(map(math.isfinite, numbers)) else None
+
+
+def _single(element: Element) -> int | float:
+    (number,) = numbers_of(element)
+    return number
+
+
+_CONVERTERS: dict[pa.DataType, Converter] = {
+    pa.string(): _text,
+    pa.list_(pa.string()): _texts,
+    pa.date32(): _date,
+    pa.int32(): _whole,
+    pa.float64(): _real,
+    pa.list_(pa.float64()): _reals,
+}
+
+_INSTANCE_NAMES = INSTANCES.names
+_INSTANCE_EXTRACTORS = compile_extractors(INSTANCES)
