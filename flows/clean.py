@@ -1,0 +1,87 @@
+"""Clean what is new in a source, gate it, and publish what passed.
+
+    discover   list the source, leave out what the ledger has settled, cut the rest into batches
+    process    read, clean, de-identify and stage the batches, mapped over Dask
+    audit      duplicates, conflicts, the quality rules: a verdict for each study
+    publish    files, then rows in one commit, the ledger last
+    emit       report, docs, lineage, artifact; the staging folder goes
+
+A run that dies anywhere is resumed by the next one under the same settings. Source, target and key are
+settings of the process (see `tasks.settings`), never parameters: Prefect stores those in clear.
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+
+from prefect import flow
+from prefect.client.schemas.objects import State as PrefectState
+from prefect.states import Completed, Failed
+
+from flows.dask_runner import local_scheduler_ahead, run_batches
+from flows.prefect_api import prefect_api
+from flows.progress import RunProgress, current, watch
+from tasks.audit import audit
+from tasks.discover import discover
+from tasks.emit import emit, nothing_new
+from tasks.errors import ContractError
+from tasks.prepare import make_plan, open_run
+from tasks.publish import publish
+from tasks.records import Outcome, RunPlan, RunReport
+from tasks.settings import Settings, activate, active_settings
+
+
+@flow(name="dicomflow-clean", persist_result=False)
+def clean() -> PrefectState[RunReport]:
+    """Run once; withheld is a failed state, so that whatever watches Prefect for failures sees it."""
+    settings, progress = active_settings(), current()
+    with progress.shown(), open_run(settings) as run:
+        for audited in run.to_finish:
+            finish(audited, progress)
+        with progress.phase("discover"):
+            found = discover(run.plan, settings)
+        if not found.listing.pending:
+            return state_of(nothing_new(run.plan, found.listing, progress.seconds))
+        with progress.phase("process", total=found.listing.pending):
+            progress.advance(found.finished, 0)
+            run_batches(run.plan, found.batches, settings, progress.advance)
+        return state_of(finish(run.plan, progress))
+
+
+def finish(plan: RunPlan, progress: RunProgress) -> RunReport:
+    """Take a run whose batches are done to its end; safe to call again after a crash."""
+    with progress.phase("audit"):
+        verdicts = audit(plan)
+    with progress.phase("publish"):
+        publish(plan)
+    return emit(plan, verdicts, progress.seconds)
+
+
+def state_of(report: RunReport) -> PrefectState[RunReport]:
+    """Say the outcome as a Prefect state; the message holds counts only."""
+    message = (
+        f"{report.listed} listed: {report.published} published, {report.withheld} withheld, "
+        f"{report.quarantined} quarantined, {report.duplicate} duplicate"
+    )
+    name = str(report.outcome).capitalize()
+    if report.outcome == Outcome.WITHHELD:
+        return Failed(name=name, message=message, data=report)
+    return Completed(name=name, message=message, data=report)
+
+
+def run_clean(settings: Settings, progress: RunProgress) -> RunReport:
+    """Run the flow in this process: one Prefect API, one Dask scheduler, both gone afterwards."""
+    make_plan(settings)  # what would refuse the run refuses it before anything is started for it
+    activate(settings)
+    watch(progress)
+    with ExitStack() as services:
+        with progress.phase("start"):
+            services.enter_context(local_scheduler_ahead(settings))
+            services.enter_context(prefect_api())
+        state = clean(return_state=True)
+    report = state.result(raise_on_failure=False)
+    if isinstance(report, RunReport):
+        return report
+    if isinstance(report, BaseException):
+        raise report
+    raise ContractError("The flow ended without a report. Please report this.")

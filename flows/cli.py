@@ -1,0 +1,310 @@
+"""The `dicomflow` command: options in, exit code and report out; no logic.
+
+Prefect, Dask and Great Expectations take seconds to import, so `--help` and refused options do not
+wait for them: whatever needs them is imported inside the command that runs.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from enum import IntEnum
+from pathlib import Path
+from types import FrameType
+from typing import Annotated, Any, NoReturn
+
+import typer
+from rich.console import Console
+
+from tasks.errors import ConfigurationError, PipelineError
+from tasks.records import Outcome, RunReport
+
+app = typer.Typer(
+    name="dicomflow",
+    help="Clean, de-identify and check DICOM, and release only what passed.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,  # a pretty traceback prints local variables, and those are patients' data
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+class ExitCode(IntEnum):
+    """What the shell, cron or a scheduler learns."""
+
+    PUBLISHED = 0
+    FAILED = 1
+    CONFIGURATION = 2
+    PARTLY_WITHHELD = 3
+    WITHHELD = 4
+    INTERRUPTED = 130
+
+
+_EXIT_CODES = {
+    Outcome.PUBLISHED: ExitCode.PUBLISHED,
+    Outcome.NOTHING_NEW: ExitCode.PUBLISHED,
+    Outcome.PARTLY_WITHHELD: ExitCode.PARTLY_WITHHELD,
+    Outcome.WITHHELD: ExitCode.WITHHELD,
+}
+
+EXIT_CODES_HELP = (
+    "Exit codes: 0 everything published (or nothing new); 1 failed, run it again to resume; 2 a setting is "
+    "wrong; 3 finished, but some objects were withheld or quarantined; 4 the run was withheld; 130 interrupted, "
+    "run it again to resume."
+)
+
+Target = Annotated[
+    str, typer.Argument(help="Folder or s3://bucket/prefix that holds the outputs.", show_default=False)
+]
+Config = Annotated[
+    Path | None,
+    typer.Option(help="TOML or YAML file with settings; options and environment win over it."),
+]
+AsJson = Annotated[
+    bool, typer.Option("--json", help="Print one JSON object on standard output, for machines.")
+]
+
+
+@app.command(epilog=EXIT_CODES_HELP)
+def clean(
+    source: Annotated[
+        str, typer.Argument(help="Folder, file or s3://bucket/prefix to read; nothing in it is changed.")
+    ],
+    target: Target,
+    outputs: Annotated[
+        str | None,
+        typer.Option(help="dicom (cleaned files), metadata (tables only), or both. Default: both."),
+    ] = None,
+    profile: Annotated[
+        str | None, typer.Option(help="De-identification profile: research, basic, or a YAML file.")
+    ] = None,
+    rules: Annotated[
+        str | None, typer.Option(help="Quality rules, a YAML file. Default: the shipped table.")
+    ] = None,
+    key_file: Annotated[
+        Path | None, typer.Option(help="File with the secret key; see `dicomflow keygen`.")
+    ] = None,
+    key_block: Annotated[str | None, typer.Option(help="Prefect Secret block with the secret key.")] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Worker processes. Default: one for each core.")
+    ] = None,
+    dask_address: Annotated[
+        str | None,
+        typer.Option(help="Use this Dask scheduler, such as tls://host:8786, instead of own workers."),
+    ] = None,
+    batch_objects: Annotated[
+        int | None, typer.Option(min=1, help="Objects of one batch, at most. Default: 1000.")
+    ] = None,
+    config: Config = None,
+    dry_run: Annotated[bool, typer.Option(help="Say what would be done, and do nothing.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Clean what is new in SOURCE, gate it, and publish to TARGET what passed.
+
+    Running it again does only what is left: an interrupted run resumes, a finished one finds nothing new.
+    """
+    from tasks.settings import load_settings
+
+    with _errors_explained(as_json=as_json):
+        settings = load_settings(
+            config,
+            source=source,
+            target=target,
+            outputs=outputs,
+            profile=profile,
+            rules=rules,
+            key_file=key_file,
+            key_block=key_block,
+            workers=workers,
+            dask_address=dask_address,
+            batch_objects=batch_objects,
+        )
+        if dry_run:
+            _print_dry_run(settings, as_json=as_json)
+            return
+        report = _run(settings, as_json=as_json)
+    raise typer.Exit(_EXIT_CODES[report.outcome])
+
+
+@app.command()
+def demo(
+    folder: Annotated[Path, typer.Argument(help="Where to put key and target; made if missing.")] = Path(
+        "dicomflow-demo"
+    ),
+    as_json: AsJson = False,
+) -> None:
+    """Clean the real DICOM files that come with pydicom: no download, no service, no key to make by hand."""
+    from tasks.deid.key import generate_key_text
+    from tasks.project_key import write_key_file
+    from tasks.settings import load_settings
+
+    with _errors_explained(as_json=as_json):
+        key_file = folder / "key"
+        if not key_file.exists():
+            folder.mkdir(parents=True, exist_ok=True)
+            write_key_file(key_file, generate_key_text())
+        settings = load_settings(
+            source=str(_bundled_files()), target=str(folder / "target"), key_file=key_file
+        )
+        _run(settings, as_json=as_json)
+
+
+def _bundled_files() -> Path:
+    import pydicom
+
+    return Path(pydicom.__file__).parent / "data" / "test_files"
+
+
+@app.command()
+def keygen(
+    file: Annotated[
+        Path | None, typer.Option(help="Write the key to this new file, readable by you alone, instead.")
+    ] = None,
+) -> None:
+    """Make a project's secret key. Whoever holds it can repeat the pseudonyms; whoever loses it cannot add data."""
+    from tasks.deid.key import generate_key_text
+    from tasks.project_key import write_key_file
+
+    with _errors_explained():
+        text = generate_key_text()
+        if file is None:
+            typer.echo(text)
+            return
+        write_key_file(file, text)
+        Console(stderr=True).print(
+            "Key written. Keep a copy in a safe: without it nothing can be added to a target."
+        )
+
+
+@app.command()
+def describe(
+    profile: Annotated[
+        str, typer.Option(help="De-identification profile: a shipped name or a YAML file.")
+    ] = "research",
+    rules: Annotated[str | None, typer.Option(help="Quality rules, a YAML file.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List every de-identification action, cleaning rule and quality rule in force."""
+    from flows.describe import print_description
+
+    with _errors_explained(as_json=as_json):
+        print_description(profile, rules, as_json=as_json)
+
+
+@app.command()
+def show(
+    target: Target,
+    last: Annotated[int, typer.Option(min=1, help="How many runs to show.")] = 10,
+    config: Config = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show the last runs of a target, and how its objects ended and why."""
+    from flows.show import print_history
+    from tasks.settings import load_settings
+
+    with _errors_explained(as_json=as_json):
+        print_history(load_settings(config, target=target), last, as_json=as_json)
+
+
+@app.command()
+def serve(
+    cron: Annotated[str, typer.Option(help="When to run, as a cron expression.")] = "0 2 * * *",
+    timezone: Annotated[
+        str, typer.Option(help="Time zone of the expression, such as Asia/Shanghai.")
+    ] = "UTC",
+    config: Config = None,
+) -> None:
+    """Run the cleaning on a schedule, in this process, until it is stopped.
+
+    Source, target and key come from the environment or --config. Without a configured Prefect API, one is
+    started and lives as long as the process.
+    """
+    from flows.prefect_api import quiet_environment
+    from tasks.settings import load_settings
+
+    quiet_environment()
+    with _errors_explained():
+        settings = load_settings(config)
+        from flows.serve import serve_schedule
+
+        serve_schedule(settings, cron, timezone)
+
+
+def _run(settings: Any, *, as_json: bool) -> RunReport:
+    from flows.prefect_api import quiet_environment
+
+    quiet_environment()
+    from flows.clean import run_clean
+    from flows.progress import RunProgress
+    from flows.summary import print_json, print_summary
+
+    console = Console(stderr=True)
+    signal.signal(signal.SIGTERM, _interrupt)
+    report = run_clean(settings, RunProgress(console))
+    if as_json:
+        print_json(report)
+    else:
+        print_summary(report, Console())
+    return report
+
+
+def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def _print_dry_run(settings: Any, *, as_json: bool) -> None:
+    from flows.summary import print_dry_run
+    from tasks.discover import survey
+
+    print_dry_run(survey(settings), as_json=as_json)
+
+
+class _errors_explained:  # noqa: N801 - reads as a statement
+    """End the command with a sentence and an exit code instead of a traceback."""
+
+    def __init__(self, *, as_json: bool = False) -> None:
+        self.as_json = as_json
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
+        if error is None or isinstance(error, (typer.Exit, SystemExit)):
+            return
+        if isinstance(error, KeyboardInterrupt):
+            self._end(
+                ExitCode.INTERRUPTED, "Interrupted. Nothing is half done; run the same command to resume."
+            )
+        if isinstance(error, ConfigurationError):
+            self._end(ExitCode.CONFIGURATION, str(error))
+        if isinstance(error, PipelineError):
+            self._end(ExitCode.FAILED, f"The run failed: {error} Run the same command again to resume.")
+        # What went wrong elsewhere may quote a value; its type and the place are enough to report it.
+        name = kind.__name__ if kind else "error"
+        self._end(
+            ExitCode.FAILED,
+            f"The run failed with an unforeseen {name}. Please report it; run again to resume.",
+        )
+
+    def _end(self, code: ExitCode, message: str) -> NoReturn:
+        if self.as_json:
+            import orjson
+
+            sys.stdout.write(
+                orjson.dumps({"outcome": "failed", "exit_code": int(code), "error": message}).decode()
+            )
+            sys.stdout.write("\n")
+        Console(stderr=True).print(f"[bold red]dicomflow:[/] {message}", highlight=False, markup=True)
+        sys.stdout.flush()
+        # Not `sys.exit` inside `__exit__`: the original exception would hang on as context.
+        raise typer.Exit(code) from None
+
+
+def main() -> None:
+    """Run the command; the console script's entry."""
+    app()
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("PYTHONUNBUFFERED", "1")
+    main()

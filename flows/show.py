@@ -1,0 +1,95 @@
+"""`dicomflow show`: the last runs of a target, and how its objects ended and why."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+
+import orjson
+from rich.console import Console
+from rich.table import Table
+
+from tasks import layout
+from tasks.errors import ConfigurationError
+from tasks.history import read_reports
+from tasks.records import RunPlan, RunReport, State
+from tasks.settings import Settings
+from tasks.staged import load_record
+from tasks.storage.store import Store, open_store
+from tasks.target import stored
+
+
+def print_history(settings: Settings, last: int, *, as_json: bool) -> None:
+    """Print the newest `last` runs, unfinished ones too, and the ledger's states with their reasons."""
+    store = open_store(settings.target, settings.s3.model_dump(exclude_defaults=True))
+    runs = read_reports(store)[-last:]
+    unfinished = [load_record(RunPlan, store.read(key)) for key in store.list(layout.STAGED_RUNS)]
+    states = count_states(store)
+    if not runs and not unfinished and not states:
+        raise ConfigurationError(
+            "This target has seen no run. Check the path, or run `dicomflow clean SOURCE TARGET`."
+        )
+    if as_json:
+        _print_json(runs, unfinished, states)
+        return
+    console = Console()
+    console.print(_table_of_runs(runs, unfinished))
+    console.print(_table_of_states(states))
+
+
+def count_states(store: Store) -> dict[tuple[str, str], int]:
+    """Count the ledger's objects by state and reason; the newest row of an object's version counts."""
+    newest: dict[tuple[str, str], tuple[str, str, str]] = {}
+    table = stored(store, layout.LEDGER)
+    for batch in table.stream(["source_uri", "version", "state", "reason", "recorded_at"]):
+        for row in batch.to_pylist():
+            key, at = (row["source_uri"], row["version"]), str(row["recorded_at"])
+            if key not in newest or newest[key][0] <= at:
+                newest[key] = (at, row["state"], row["reason"] or "")
+    return dict(Counter((state, reason) for _, state, reason in newest.values()))
+
+
+def _print_json(runs: list[RunReport], unfinished: list[RunPlan], states: dict[tuple[str, str], int]) -> None:
+    document = {
+        "runs": [
+            {
+                "run_id": run.run_id,
+                "outcome": run.outcome,
+                "started_at": run.started_at,
+                "listed": run.listed,
+                **{str(state): getattr(run, state) for state in State},
+            }
+            for run in runs
+        ],
+        "unfinished": [{"run_id": plan.run_id, "started_at": plan.started_at} for plan in unfinished],
+        "objects": [
+            {"state": state, "reason": reason or None, "count": count}
+            for (state, reason), count in sorted(states.items())
+        ],
+    }
+    sys.stdout.write(orjson.dumps(document).decode() + "\n")
+
+
+def _table_of_runs(runs: list[RunReport], unfinished: list[RunPlan]) -> Table:
+    table = Table(title="Runs", title_justify="left", show_edge=False, pad_edge=False)
+    table.add_column("started")
+    table.add_column("run")
+    table.add_column("outcome", style="bold")
+    for name in ("listed", *State):
+        table.add_column(str(name), justify="right")
+    for run in runs:
+        counts = [f"{getattr(run, name):,}" for name in ("listed", *State)]
+        table.add_row(run.started_at[:19], run.run_id, str(run.outcome), *counts)
+    for plan in unfinished:
+        table.add_row(plan.started_at[:19], plan.run_id, "unfinished: run it again to resume")
+    return table
+
+
+def _table_of_states(states: dict[tuple[str, str], int]) -> Table:
+    table = Table(title="Objects of the ledger", title_justify="left", show_edge=False, pad_edge=False)
+    table.add_column("objects", justify="right")
+    table.add_column("state")
+    table.add_column("reason", style="bold")
+    for (state, reason), count in sorted(states.items(), key=lambda item: -item[1]):
+        table.add_row(f"{count:,}", state, reason)
+    return table

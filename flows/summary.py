@@ -1,0 +1,120 @@
+"""How a run is told at its end: a table for a person, one JSON object for a machine."""
+
+from __future__ import annotations
+
+import sys
+
+import orjson
+from rich.console import Console
+from rich.table import Table
+
+from tasks import layout
+from tasks.lineage.names import name_events_file
+from tasks.reasons import REASONS
+from tasks.records import Listing, Outcome, RunReport, State
+from tasks.storage.store import open_store
+
+_STYLES = {
+    Outcome.PUBLISHED: "bold green",
+    Outcome.NOTHING_NEW: "bold green",
+    Outcome.PARTLY_WITHHELD: "bold yellow",
+    Outcome.WITHHELD: "bold red",
+}
+
+JSON_FIELDS = (
+    "run_id",
+    "outcome",
+    "listed",
+    "published",
+    "withheld",
+    "quarantined",
+    "duplicate",
+    "unchanged",
+    "reasons",
+    "seconds",
+    "bytes_read",
+    "docs",
+    "target",
+)
+
+
+def print_json(report: RunReport) -> None:
+    """Print one line of JSON on standard output."""
+    sys.stdout.write(orjson.dumps({name: getattr(report, name) for name in JSON_FIELDS}).decode() + "\n")
+    sys.stdout.flush()
+
+
+def print_summary(report: RunReport, console: Console) -> None:
+    """Print how the objects ended, why some were held back, and where to look."""
+    console.print(f"\nRun [bold]{report.run_id}[/]  [{_STYLES[report.outcome]}]{report.outcome}[/]")
+    console.print(_states(report))
+    if report.reasons:
+        console.print(_reasons(report))
+    if report.outcome != Outcome.NOTHING_NEW:
+        console.print(_places(report))
+
+
+def _states(report: RunReport) -> Table:
+    table = Table(show_header=False, box=None, pad_edge=False)
+    table.add_column(justify="right")
+    table.add_column()
+    table.add_row(f"{report.listed:,}", _listed(report))
+    for state in State:
+        table.add_row(f"{getattr(report, state):,}", str(state))
+    return table
+
+
+def _listed(report: RunReport) -> str:
+    if not report.unchanged:
+        return f"listed, in {sum(report.seconds.values()):.1f} s"
+    return f"listed, of which {report.unchanged:,} were settled by earlier runs"
+
+
+def _reasons(report: RunReport) -> Table:
+    table = Table(title="Held back, and why", title_justify="left", show_edge=False, pad_edge=False)
+    table.add_column("objects", justify="right")
+    table.add_column("reason", style="bold")
+    table.add_column("what it means, and what to do")
+    for code, count in sorted(report.reasons.items(), key=lambda item: (-item[1], item[0])):
+        table.add_row(f"{count:,}", code, _message(code, report))
+    return table
+
+
+def _message(code: str, report: RunReport) -> str:
+    reason = REASONS.get(code)
+    if reason is not None:
+        return reason.message
+    rule = next((rule for rule in report.rules if rule.rule_id == code), None)
+    return "" if rule is None else f"{rule.description} ({rule.severity} rule; see the validation docs)"
+
+
+def _places(report: RunReport) -> Table:
+    store = open_store(report.target, {})
+    table = Table(
+        title="Where to look", title_justify="left", show_header=False, show_edge=False, pad_edge=False
+    )
+    for what, key in (
+        ("docs", f"{layout.DOCS}/index.html"),
+        ("tables", f"{layout.PUBLISHED}/instances, series, studies (Delta)"),
+        ("files", f"{layout.PUBLISHED_DICOM}/"),
+        ("lineage", name_events_file(report.run_id)),
+        ("ledger", f"{layout.LEDGER} (Delta)"),
+    ):
+        table.add_row(
+            what, f"{report.target}/{key}" if store.local_path("x") else store.url(key.split(" ")[0])
+        )
+    return table
+
+
+def print_dry_run(listing: Listing, *, as_json: bool) -> None:
+    """Print what a run would do, in counts: names of objects may name patients."""
+    if as_json:
+        sys.stdout.write(orjson.dumps(listing).decode() + "\n")
+        return
+    console = Console()
+    console.print(
+        f"{listing.listed:,} objects listed, {sum(listing.settled.values()):,} settled by earlier runs."
+    )
+    console.print(
+        f"[bold]{listing.pending:,}[/] would be processed ({listing.pending_bytes / 1e6:,.1f} MB). Nothing was done."
+    )

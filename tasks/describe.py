@@ -1,0 +1,82 @@
+"""Everything the program removes, keeps and checks, in words, taken from the data that is carried out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+from expectations.rules import DEFAULT_RULES, load_rules
+from expectations.rules import describe as describe_rules
+from tasks.cleaning.repair import describe as describe_repairs
+from tasks.deid.describe import describe as describe_actions
+from tasks.deid.describe import summarize
+from tasks.deid.plan import make_plan
+from tasks.deid.profile import load_profile
+from tasks.site.pages import Section
+
+
+class Line(NamedTuple):
+    """One thing that is done: to what, on whose word, and what."""
+
+    subject: str
+    source: str
+    sentence: str
+
+
+class Description(NamedTuple):
+    """What is in force: the whole of de-identification, or its general rules only; repairs; quality rules."""
+
+    deidentification: tuple[Line, ...]
+    cleaning: tuple[Line, ...]
+    quality: tuple[Line, ...]
+
+
+def describe(profile: str, rules: bytes, *, whole: bool = True) -> Description:
+    """Say what is in force under a profile and a rule table.
+
+    Parameters
+    ----------
+    rules
+        Content of the rule table.
+    whole
+        Every attribute's action; without, the general rules with counts, as README and run page show them.
+    """
+    loaded = load_profile(profile)
+    actions = describe_actions(loaded) if whole else summarize(loaded)
+    return Description(
+        tuple(Line(*action) for action in actions),
+        tuple(Line(rule_id, "cleaning", sentence) for rule_id, sentence in describe_repairs()),
+        tuple(
+            Line(
+                rule["id"], f"{rule['severity']}, {rule['scope']}", f"{rule['title']}: {rule['description']}"
+            )
+            for rule in describe_rules(load_rules(rules))
+        ),
+    )
+
+
+def default_rules() -> bytes:
+    """Read the shipped rule table."""
+    return Path(DEFAULT_RULES).read_bytes()
+
+
+def site_sections(profile: str, rules: bytes) -> tuple[Section, ...]:
+    """Give the description as the run page shows it."""
+    described = describe(profile, rules, whole=False)
+    return (
+        Section(
+            "Removed, replaced and kept", tuple(f"{line.subject}: {line.sentence}" for line in described[0])
+        ),
+        Section("Repaired", tuple(f"{line.subject}: {line.sentence}" for line in described[1])),
+        Section(
+            "Checked", tuple(f"{line.subject} ({line.source}): {line.sentence}" for line in described[2])
+        ),
+    )
+
+
+def masked_tags(profile: str) -> frozenset[int]:
+    """Give the tags whose published value is not the original: pseudonyms, new UIDs, shifted dates."""
+    plan = make_plan(load_profile(profile))
+    return frozenset(
+        tag for tag, step in plan.items() if step.treat is not None and not step.words.startswith("kept")
+    )

@@ -1,0 +1,246 @@
+"""Say what a run did: report, docs, lineage, a Prefect artifact; then clear the staging folder.
+
+Everything here is counts, codes and pseudonyms. It is written after the data is published and can be
+written again, so a run that dies on the last metre tells the same story when it is resumed.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from importlib.metadata import version
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from prefect import task
+from prefect.artifacts import create_table_artifact
+from prefect.cache_policies import NO_CACHE
+
+from expectations.contracts import INSTANCES
+from tasks import layout
+from tasks.describe import masked_tags, site_sections
+from tasks.errors import ContractError, value_free
+from tasks.history import REPORT_NAME, read_reports, report_key
+from tasks.layout import Staging
+from tasks.lineage.events import LineageRun, batch_completed, batch_started, run_ended, run_started
+from tasks.lineage.facets import AuditedTable, PublishedFiles, PublishedTable
+from tasks.lineage.names import name_events_file
+from tasks.lineage.write import send_events, write_events
+from tasks.prepare import remove_staging
+from tasks.reasons import REASONS
+from tasks.records import AuditReport, BatchReport, Listing, Outcome, RunPlan, RunReport, State, utc_now
+from tasks.site.history import summarize_run
+from tasks.site.pages import Evidence, site_files
+from tasks.staged import dump_record, finished_reports, load_record, parts, read_table
+from tasks.storage.store import Store, open_store
+from tasks.target import CONTRACTS, PUBLISHED_TABLES, stored
+
+_SETTLED_WELL = frozenset({State.PUBLISHED, State.DUPLICATE})
+
+
+@task(name="emit", cache_policy=NO_CACHE, persist_result=False)
+@value_free
+def emit(plan: RunPlan, audit: AuditReport, seconds: Mapping[str, float]) -> RunReport:
+    """Write report, docs and lineage, and remove the run's staging folder."""
+    store, staging = open_store(plan.target, dict(plan.s3)), Staging(plan.run_id)
+    batches = finished_reports(store, staging)
+    report = make_report(plan, store, staging, audit, batches, seconds)
+    check_balance(report)
+    _write_lineage(plan, store, staging, report, batches)
+    _write_docs(plan, store, staging, report)
+    leave_artifact(report)
+    remove_staging(store, plan.run_id)
+    return report
+
+
+def nothing_new(plan: RunPlan, listing: Listing, seconds: Mapping[str, float]) -> RunReport:
+    """Report a run that found all its objects settled; nothing is written, so the target stays as it is."""
+    report = RunReport(
+        run_id=plan.run_id,
+        outcome=Outcome.NOTHING_NEW,
+        listed=listing.listed,
+        published=listing.settled.get(State.PUBLISHED, 0),
+        withheld=listing.settled.get(State.WITHHELD, 0),
+        quarantined=listing.settled.get(State.QUARANTINED, 0),
+        duplicate=listing.settled.get(State.DUPLICATE, 0),
+        unchanged=listing.listed,
+        reasons=listing.settled_reasons,
+        findings={},
+        seconds=dict(seconds),
+        bytes_read=0,
+        bytes_written=0,
+        docs=open_store(plan.target, dict(plan.s3)).url(f"{layout.DOCS}/index.html"),
+        target=plan.target,
+        started_at=plan.started_at,
+        ended_at=utc_now(),
+    )
+    check_balance(report)
+    leave_artifact(report)
+    return report
+
+
+def make_report(
+    plan: RunPlan,
+    store: Store,
+    staging: Staging,
+    audit: AuditReport,
+    batches: list[BatchReport],
+    seconds: Mapping[str, float],
+) -> RunReport:
+    """Add up what the run listed and how each object ended."""
+    listing = load_record(Listing, store.read(staging.listing))
+    decided = read_table(store, staging.decisions, ["state", "reason", "StudyInstanceUID", "source_ref"])
+    states = Counter(decided["state"].to_pylist()) + Counter(listing.settled)
+    reasons = Counter(decided["reason"].drop_null().to_pylist()) + Counter(listing.settled_reasons)
+    released = decided.filter(pc.equal(decided["state"], str(State.PUBLISHED)))
+    series, modalities = _describe_released(store, staging, released["source_ref"])
+    return RunReport(
+        run_id=plan.run_id,
+        outcome=outcome_of(decided["state"].to_pylist(), run_withheld=audit.run_withheld),
+        listed=listing.listed,
+        published=states[State.PUBLISHED],
+        withheld=states[State.WITHHELD],
+        quarantined=states[State.QUARANTINED],
+        duplicate=states[State.DUPLICATE],
+        unchanged=sum(listing.settled.values()),
+        reasons=dict(sorted(reasons.items())),
+        findings=dict(sorted(sum((Counter(batch.findings) for batch in batches), Counter[str]()).items())),
+        seconds=dict(seconds),
+        bytes_read=sum(batch.bytes_read for batch in batches),
+        bytes_written=sum(batch.bytes_written for batch in batches),
+        docs=store.url(f"{layout.DOCS}/index.html"),
+        target=plan.target,
+        started_at=plan.started_at,
+        ended_at=utc_now(),
+        rules=audit.rules,
+        studies=len(pc.unique(released["StudyInstanceUID"])),
+        series=series,
+        modalities=modalities,
+    )
+
+
+def outcome_of(states: Iterable[str], *, run_withheld: bool) -> Outcome:
+    """Say in one word how a run ended, by how its objects did."""
+    ended = set(states)
+    if run_withheld:
+        return Outcome.WITHHELD
+    if not ended:
+        return Outcome.NOTHING_NEW
+    return Outcome.PUBLISHED if ended <= _SETTLED_WELL else Outcome.PARTLY_WITHHELD
+
+
+def check_balance(report: RunReport) -> None:
+    """Hold the run to its promise that nothing is lost.
+
+    Raises
+    ------
+    ContractError
+        If what was listed is not the sum of what was published, withheld, quarantined and duplicate.
+    """
+    accounted = report.published + report.withheld + report.quarantined + report.duplicate
+    if report.listed != accounted:
+        raise ContractError(
+            f"{report.listed} objects were listed and {accounted} are accounted for. This is a defect: report it, "
+            "and keep the target as it is."
+        )
+
+
+def _describe_released(
+    store: Store, staging: Staging, source_refs: pa.ChunkedArray
+) -> tuple[int, dict[str, int]]:
+    """Count series and instances a modality among what this run released."""
+    series: set[str] = set()
+    modalities: Counter[str] = Counter()
+    for part in parts(store, staging, "instances", ["source_ref", "SeriesInstanceUID", "Modality"]):
+        kept = part.filter(pc.is_in(part["source_ref"], source_refs))
+        series.update(kept["SeriesInstanceUID"].to_pylist())
+        modalities.update(modality or "unknown" for modality in kept["Modality"].to_pylist())
+    return len(series), dict(sorted(modalities.items()))
+
+
+def _write_lineage(
+    plan: RunPlan, store: Store, staging: Staging, report: RunReport, batches: list[BatchReport]
+) -> None:
+    run = LineageRun(
+        run_id=plan.run_id,
+        target=plan.target,
+        source_ref=plan.source_ref,
+        prefect_version=version("prefect"),
+        dicomflow_version=version("dicomflow"),
+        masked_tags=masked_tags(plan.profile),
+    )
+    ended = run_ended(
+        run,
+        report,
+        audited=_audited(store, staging),
+        published=_published(store, plan.run_id),
+        files=_files(store, staging, plan),
+    )
+    # The end comes second: sending stops after a while, and of a long run the end is what counts.
+    events = [run_started(run, plan.started_at), ended]
+    for batch in batches:
+        events += [batch_started(run, batch.batch_id, batch.started_at), batch_completed(run, batch)]
+    with tempfile.TemporaryDirectory(prefix="dicomflow-") as folder:
+        path = Path(folder) / "events.ndjson"
+        if write_events(events, path):
+            store.write(name_events_file(plan.run_id), path.read_bytes())
+    send_events(events)
+
+
+def _audited(store: Store, staging: Staging) -> tuple[AuditedTable, ...]:
+    rows, nulls = 0, Counter[str]()
+    for part in parts(store, staging, "instances"):
+        rows += len(part)
+        nulls.update({name: part[name].null_count for name in part.column_names})
+    return (AuditedTable(INSTANCES, rows, dict(nulls)),)
+
+
+def _published(store: Store, run_id: str) -> tuple[PublishedTable, ...]:
+    tables = []
+    for key in PUBLISHED_TABLES:
+        commit = stored(store, key).find_commit(run_id)
+        if commit is not None:
+            tables.append(PublishedTable(CONTRACTS[key], **commit._asdict()))
+    return tuple(tables)
+
+
+def _files(store: Store, staging: Staging, plan: RunPlan) -> PublishedFiles | None:
+    if "dicom" not in plan.outputs:
+        return None
+    decided = read_table(store, staging.decisions, ["state", "source_ref"])
+    released = decided.filter(pc.equal(decided["state"], str(State.PUBLISHED)))["source_ref"]
+    files = size_bytes = 0
+    for part in parts(store, staging, "instances", ["source_ref", "size_bytes"]):
+        kept = part.filter(pc.is_in(part["source_ref"], released))["size_bytes"].drop_null()
+        files += len(kept)
+        size_bytes += pc.sum(kept).as_py() or 0
+    return PublishedFiles(files, size_bytes)
+
+
+def _write_docs(plan: RunPlan, store: Store, staging: Staging, report: RunReport) -> None:
+    run_folder = f"{layout.RUNS}/{plan.run_id}"
+    store.move_tree(staging.docs, f"{run_folder}/validation")
+    store.write(report_key(plan.run_id), dump_record(report))
+    files = site_files(
+        report,
+        [summarize_run(past) for past in read_reports(store)],
+        messages={code: reason.message for code, reason in REASONS.items()},
+        described=site_sections(plan.profile, store.read(staging.rules)),
+        evidence=Evidence("validation/index.html", f"../../../{name_events_file(plan.run_id)}", REPORT_NAME),
+    )
+    with tempfile.TemporaryDirectory(prefix="dicomflow-") as folder:
+        for path, data in files.items():
+            local = Path(folder) / path
+            local.parent.mkdir(parents=True, exist_ok=True)
+            local.write_bytes(data)
+        store.upload_tree(Path(folder), layout.DOCS)
+
+
+def leave_artifact(report: RunReport) -> None:
+    """Leave the counts in Prefect, where whoever watches the schedule looks."""
+    counts = {"listed": report.listed} | {str(state): getattr(report, state) for state in State}
+    rows = [{"state": state, "objects": count} for state, count in counts.items()]
+    rows += [{"state": f"reason {code}", "objects": count} for code, count in report.reasons.items()]
+    create_table_artifact(key="dicomflow-run", table=rows, description=f"Outcome: {report.outcome}")

@@ -1,0 +1,231 @@
+"""Start or resume a run: refuse whatever an operator can have wrong before any object is opened.
+
+A missing key, another key than the target's, a target inside the source, a profile or a rule table with
+a mistake, a second run over the same target: all of it ends here, with the next step, and the source has
+not been touched.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+
+import orjson
+from openlineage.client.uuid import generate_new_uuid
+
+from expectations.rules import DEFAULT_RULES, RulesError, load_rules
+from tasks import layout
+from tasks.deid.key import Key
+from tasks.deid.profile import load_profile
+from tasks.deid.pseudonyms import Pseudonyms
+from tasks.errors import ConfigurationError
+from tasks.layout import Staging
+from tasks.project_key import ENVIRONMENT_NAME, find_key
+from tasks.records import RunPlan, utc_now
+from tasks.settings import Settings
+from tasks.staged import dump_record, load_record
+from tasks.storage.store import Store, open_store
+from tasks.storage.uris import S3Place, check_apart, file_uri, parse_place
+
+
+@dataclass(frozen=True, slots=True)
+class OpenRun:
+    """A run that may begin.
+
+    Attributes
+    ----------
+    to_finish
+        Runs that died after their verdicts were written: these are rolled forward first.
+    """
+
+    plan: RunPlan
+    to_finish: tuple[RunPlan, ...]
+
+
+@contextmanager
+def open_run(settings: Settings) -> Iterator[OpenRun]:
+    """Check the settings, take hold of the target, and give the run to do or to resume.
+
+    Raises
+    ------
+    ConfigurationError
+        For anything the operator must change first.
+    """
+    plan = make_plan(settings)
+    store = open_store(plan.target, dict(plan.s3))
+    store.prepare()
+    with _hold(store):
+        _check_key(store, plan)
+        dead = _dead_runs(store)
+        to_finish = tuple(run for run in dead if store.exists(Staging(run.run_id).audit))
+        plan = _resume_or_sweep(store, plan, [run for run in dead if run not in to_finish])
+        if not plan.resumed:
+            plan = replace(plan, run_id=str(generate_new_uuid()))
+        yield OpenRun(plan, to_finish)
+
+
+def pin_run(plan: RunPlan, settings: Settings) -> None:
+    """Write down what the run does, once it is known that there is something to do.
+
+    The rule table is pinned with it: an edit takes effect at the next run, never in the middle of one.
+    """
+    store, staging = open_store(plan.target, dict(plan.s3)), Staging(plan.run_id)
+    if not store.exists(staging.run):
+        store.write(staging.rules, read_rules(settings))
+        store.write(staging.run, dump_record(plan))
+
+
+def make_plan(settings: Settings) -> RunPlan:
+    """Turn settings into a plan, without a run id yet.
+
+    Raises
+    ------
+    ConfigurationError
+        If source, target, key, profile or rules cannot be used.
+    """
+    if not settings.source or not settings.target:
+        raise ConfigurationError("Name a source and a target: `dicomflow clean SOURCE TARGET`.")
+    source = parse_place(settings.source)
+    check_apart(settings.source, settings.target)
+    if isinstance(source, bytes) and not os.path.lexists(source):
+        raise ConfigurationError(
+            "The source does not exist. Check the path, and that its file system is mounted."
+        )
+    key = _load_key(settings)
+    rules = read_rules(settings)
+    outputs = tuple(sorted(settings.outputs))
+    uri = f"s3://{source.bucket}/{source.key}" if isinstance(source, S3Place) else file_uri(source)
+    return RunPlan(
+        run_id="",
+        source=uri,
+        source_ref=Pseudonyms(key).source_ref(uri),
+        target=_absolute(settings.target),
+        outputs=outputs,
+        profile=settings.profile,
+        fingerprint=_fingerprint(uri, key, load_profile(settings.profile).digest, rules, outputs),
+        key_check=key.check_value,
+        started_at=utc_now(),
+        key_file=str(settings.key_file.absolute()) if settings.key_file else None,
+        key_block=settings.key_block,
+        s3=tuple(sorted(settings.s3.model_dump(exclude_defaults=True).items())),
+        batch_objects=settings.batch_objects,
+        batch_bytes=settings.batch_bytes,
+    )
+
+
+def _load_key(settings: Settings) -> Key:
+    if settings.key is not None:
+        # Local workers inherit the environment; that is how the key reaches them without being sent.
+        os.environ[ENVIRONMENT_NAME] = settings.key.get_secret_value()
+    return find_key(file=settings.key_file, block=settings.key_block)
+
+
+def read_rules(settings: Settings) -> bytes:
+    """Read and check the rule table.
+
+    Raises
+    ------
+    ConfigurationError
+        With every mistake and its line.
+    """
+    path = Path(settings.rules) if settings.rules else DEFAULT_RULES
+    try:
+        content = path.read_bytes()
+        load_rules(content)
+    except OSError:
+        raise ConfigurationError(
+            "The rule table cannot be read. Give --rules the path of a YAML file."
+        ) from None
+    except RulesError as error:
+        raise ConfigurationError(f"The rule table has mistakes. {error}") from None
+    return content
+
+
+def _absolute(target: str) -> str:
+    """Make a local target absolute: workers may stand in another folder."""
+    place = parse_place(target)
+    return target if isinstance(place, S3Place) else os.fsdecode(place)
+
+
+def _fingerprint(source: str, key: Key, profile: str, rules: bytes, outputs: tuple[str, ...]) -> str:
+    parts = [
+        source,
+        key.check_value,
+        profile,
+        hashlib.sha256(rules).hexdigest(),
+        *outputs,
+        version("dicomflow"),
+    ]
+    return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogateescape")).hexdigest()
+
+
+@contextmanager
+def _hold(store: Store) -> Iterator[None]:
+    """Keep a second run on this machine from the same target; the kernel lets go when we die."""
+    path = store.local_path(layout.LOCK)
+    if path is None:
+        yield
+        return
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with path.open("ab") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ConfigurationError(
+                "Another run holds this target. Wait until it has ended (`dicomflow show TARGET`), then try again."
+            ) from None
+        yield
+
+
+def _check_key(store: Store, plan: RunPlan) -> None:
+    """Refuse another key than the target was started with: pseudonyms would no longer agree."""
+    ours = orjson.dumps({"key_check": plan.key_check})
+    if store.exists(layout.KEY_CHECK):
+        known = store.read(layout.KEY_CHECK)
+    elif store.write_create(layout.KEY_CHECK, ours):
+        return
+    else:
+        known = store.read(layout.KEY_CHECK)
+    if known != ours:
+        raise ConfigurationError(
+            "This target was started with another key. Give that key, or choose a new target: under two keys "
+            "one patient would become two."
+        )
+
+
+def _dead_runs(store: Store) -> list[RunPlan]:
+    """Find runs that left a staging folder, the oldest first."""
+    runs = [load_record(RunPlan, store.read(key)) for key in store.list(layout.STAGED_RUNS)]
+    return sorted(runs, key=lambda run: run.started_at)
+
+
+def _resume_or_sweep(store: Store, plan: RunPlan, dead: list[RunPlan]) -> RunPlan:
+    """Take up the last run that did just what this one would do; sweep the others."""
+    resumable = [run for run in dead if run.fingerprint == plan.fingerprint]
+    for run in dead:
+        if run not in resumable[-1:]:
+            remove_staging(store, run.run_id)
+    if not resumable:
+        return plan
+    old = resumable[-1]
+    return replace(
+        plan,
+        run_id=old.run_id,
+        started_at=old.started_at,
+        batch_objects=old.batch_objects,
+        batch_bytes=old.batch_bytes,
+        resumed=True,
+    )
+
+
+def remove_staging(store: Store, run_id: str) -> None:
+    """Remove what a run staged, its record last."""
+    staging = Staging(run_id)
+    store.delete_tree(staging.root)
+    store.delete(staging.run)

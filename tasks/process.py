@@ -1,0 +1,328 @@
+"""Process one batch on a Dask worker: clean each object, stage files and rows, commit with a report.
+
+`process_objects` is the boundary at which nothing may escape: whatever an object does, it ends as a
+staged row or as a reject with a reason code, and the batch goes on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import time
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+import pyarrow as pa
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State as PrefectState
+from prefect.tasks import Task, exponential_backoff
+
+from expectations.contracts import FINDINGS, INSTANCES
+from tasks.clean import CleanInstance, clean_instance
+from tasks.deid.deidentify import Deidentifier
+from tasks.deid.profile import load_profile
+from tasks.deid.pseudonyms import Pseudonyms
+from tasks.dicom.element import ByteSource
+from tasks.dicom.json_model import header_json
+from tasks.dicom.pixels import expected_pixel_bytes
+from tasks.errors import ConfigurationError, PipelineError, TransientError, value_free
+from tasks.layout import PUBLISHED_DICOM, Staging, instance_path
+from tasks.ledger.batching import read_manifest
+from tasks.project_key import find_key
+from tasks.records import Batch, BatchReport, Finding, Reject, RunPlan, SourceObject, utc_now
+from tasks.staged import STAGED, content_of_header, dump_record, table_bytes
+from tasks.storage.byte_source import Unreadable, open_source, sha256
+from tasks.storage.store import Store, open_store
+from tasks.tables.rows import instance_row, rows_to_table
+
+Progress = Callable[[int, int], None]
+"""Called with objects and bytes finished since the last call."""
+
+
+def is_transient(_task: Task[Any, Any], _run: Any, state: PrefectState[Any]) -> bool:
+    """Tell Prefect to retry what the world may mend; a data error is a value and never comes here."""
+    return isinstance(state.result(raise_on_failure=False), TransientError)
+
+
+@task(
+    name="process",
+    retries=3,
+    retry_delay_seconds=exponential_backoff(2),
+    retry_jitter_factor=0.5,
+    retry_condition_fn=is_transient,
+    cache_policy=NO_CACHE,
+    persist_result=False,
+)
+@value_free
+def process_batch(batch: Batch, plan: RunPlan) -> BatchReport:
+    """Read, clean, de-identify and stage one batch; safe to run twice."""
+    silence_libraries()
+    store = open_store(plan.target, dict(plan.s3))
+    objects = read_manifest(store.read(batch.manifest))
+    report = process_objects(objects, batch, plan, store, report_progress)
+    store.write(Staging(plan.run_id).report(batch.batch_id), dump_record(report))
+    return report
+
+
+def silence_libraries() -> None:
+    """Stop libraries from printing or logging what they complain about: their complaints quote values."""
+    warnings.simplefilter("ignore")
+    for name in ("pydicom", "distributed", "s3fs", "fsspec", "botocore", "aiobotocore"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+
+
+def report_progress(objects: int, size_bytes: int) -> None:
+    """Tell whoever watches the scheduler, in counts."""
+    from distributed import get_worker
+
+    get_worker().log_event(PROGRESS_TOPIC, {"objects": objects, "bytes": size_bytes})
+
+
+PROGRESS_TOPIC = "dicomflow-progress"
+_PROGRESS_SECONDS = 0.5
+
+
+def process_objects(
+    objects: Sequence[SourceObject], batch: Batch, plan: RunPlan, store: Store, progress: Progress
+) -> BatchReport:
+    """Stage what comes out of each object, then its rows; returns the counts.
+
+    The rows are written after the files and behind one durability barrier, and the caller writes the
+    report after both: a report that exists vouches for everything it counts.
+    """
+    started = time.monotonic()
+    started_at = utc_now()
+    worker = worker_of(plan)
+    staged = _Batch(batch.batch_id, Staging(plan.run_id), store, "dicom" in plan.outputs)
+    ticker = _Ticker(progress)
+    for obj in objects:
+        staged.add(obj, worker)
+        ticker.tick(obj.size_bytes)
+    ticker.flush()
+    staged.write()
+    return BatchReport(
+        batch_id=batch.batch_id,
+        object_count=len(objects),
+        staged=len(staged.rows),
+        rejects=dict(sorted(staged.rejects.items())),
+        findings=dict(sorted(staged.finding_codes.items())),
+        bytes_read=staged.bytes_read,
+        bytes_written=staged.bytes_written,
+        seconds=time.monotonic() - started,
+        started_at=started_at,
+        ended_at=utc_now(),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Worker:
+    deidentifier: Deidentifier
+    pseudonyms: Pseudonyms
+    s3: dict[str, Any]
+
+
+@lru_cache(maxsize=2)
+def worker_of(plan: RunPlan) -> _Worker:
+    """Load key and profile once a process.
+
+    Raises
+    ------
+    ConfigurationError
+        If this process has no key, or another one than the run started with.
+    """
+    key = find_key(file=plan.key_file, block=plan.key_block)
+    if key.check_value != plan.key_check:
+        raise ConfigurationError(
+            "A worker has another key than the run. Give every worker the same DICOMFLOW_KEY."
+        )
+    profile = load_profile(plan.profile)
+    return _Worker(Deidentifier(key, profile), Pseudonyms(key), dict(plan.s3))
+
+
+@dataclass(slots=True)
+class _Ticker:
+    """Passes progress on twice a second, not once an object."""
+
+    progress: Progress
+    objects: int = 0
+    size_bytes: int = 0
+    due: float = field(default_factory=time.monotonic)
+
+    def tick(self, size_bytes: int) -> None:
+        self.objects += 1
+        self.size_bytes += size_bytes
+        if time.monotonic() >= self.due:
+            self.flush()
+
+    def flush(self) -> None:
+        if self.objects:
+            self.progress(self.objects, self.size_bytes)
+        self.objects = self.size_bytes = 0
+        self.due = time.monotonic() + _PROGRESS_SECONDS
+
+
+class _Counted:
+    """A source that counts what is read of it."""
+
+    def __init__(self, source: ByteSource) -> None:
+        self._source = source
+        self.bytes_read = 0
+
+    @property
+    def size(self) -> int:
+        return self._source.size
+
+    def read(self, offset: int, length: int) -> bytes:
+        data = self._source.read(offset, length)
+        self.bytes_read += len(data)
+        return data
+
+
+class _Hashed:
+    """Passes pieces through, counting and digesting them."""
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self.pieces = pieces
+        self.digest = hashlib.sha256()
+        self.size_bytes = 0
+
+    def __iter__(self) -> Iterator[bytes]:
+        for piece in self.pieces:
+            self.digest.update(piece)
+            self.size_bytes += len(piece)
+            yield piece
+
+
+@dataclass(slots=True)
+class _Batch:
+    """What one batch has staged so far."""
+
+    batch_id: str
+    staging: Staging
+    store: Store
+    with_files: bool
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    staged: list[dict[str, Any]] = field(default_factory=list)
+    findings: list[dict[str, Any]] = field(default_factory=list)
+    rejects: Counter[str] = field(default_factory=Counter)
+    finding_codes: Counter[str] = field(default_factory=Counter)
+    bytes_read: int = 0
+    bytes_written: int = 0
+
+    def add(self, obj: SourceObject, worker: _Worker) -> None:
+        """Process one object; whatever happens to it, one ledger row comes of it."""
+        source_ref = worker.pseudonyms.source_ref(obj.uri)
+        try:
+            result = self._process(obj, source_ref, worker)
+        except (PipelineError, KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException:  # noqa: BLE001 - a native panic is no Exception, and must cost one object only
+            result = Reject("INTERNAL_ERROR")
+        entry = _staged_entry(obj, source_ref, self.batch_id)
+        if isinstance(result, Reject):
+            self.reject(entry, result)
+        else:
+            self.staged.append({**entry, **result})
+
+    def reject(self, entry: dict[str, Any], reject: Reject) -> None:
+        """Record an object that is refused."""
+        self.rejects[reject.code] += 1
+        self.staged.append({**entry, "reason": reject.code, "path": reject.path, "finding_codes": []})
+
+    def _process(self, obj: SourceObject, source_ref: str, worker: _Worker) -> dict[str, Any] | Reject:
+        try:
+            with open_source(obj, worker.s3, headers_only=not self.with_files) as source:
+                counted = _Counted(source)
+                clean = clean_instance(counted, worker.deidentifier, pixels=self.with_files)
+                self.bytes_read += min(counted.bytes_read, source.size)
+                if isinstance(clean, Reject):
+                    return clean
+                written = self._write_file(clean) if self.with_files else None
+                digest = sha256(source) if self.with_files else None
+                if source.changed():
+                    return Reject("CHANGED_WHILE_READING")
+        except Unreadable as unreadable:
+            return Reject(unreadable.code)
+        return self._record(clean, source_ref, written, digest)
+
+    def _write_file(self, clean: CleanInstance) -> tuple[str, int, str]:
+        """Stage the cleaned file; returns its path below `published/`, its size and its SHA-256."""
+        ids = clean.deidentified
+        path = instance_path(ids.PatientID, ids.StudyInstanceUID, ids.SeriesInstanceUID, ids.SOPInstanceUID)
+        pieces = _Hashed(clean.pieces())
+        self.store.write_unsynced(f"{self.staging.dicom}/{path}", pieces)
+        self.bytes_written += pieces.size_bytes
+        return f"{PUBLISHED_DICOM}/{path}", pieces.size_bytes, pieces.digest.hexdigest()
+
+    def _record(
+        self, clean: CleanInstance, source_ref: str, written: tuple[str, int, str] | None, digest: str | None
+    ) -> dict[str, Any]:
+        ids, payload = clean.deidentified, clean.header.payload
+        compressed = payload is not None and payload.encapsulated
+        path, size_bytes, sha256_written = written or (None, None, None)
+        header = header_json(ids.dataset, clean.encodings)
+        row = instance_row(
+            ids.dataset,
+            clean.encodings,
+            source_ref=source_ref,
+            batch_id=self.batch_id,
+            file_path=path,
+            size_bytes=size_bytes,
+            sha256=sha256_written,
+            transfer_syntax=clean.header.transfer_syntax,
+            header_json=header,
+            has_pixel_data=payload is not None,
+            pixel_bytes=payload.length + payload.length % 2 if payload is not None else 0,
+            expected_pixel_bytes=None if compressed else expected_pixel_bytes(clean.header.dataset),
+            findings=clean.findings,
+        )
+        codes = sorted({finding.code for finding in clean.findings})
+        self.rows.append(row)
+        self.finding_codes.update(codes)
+        self.findings += (_finding_row(source_ref, self.batch_id, finding) for finding in clean.findings)
+        return {
+            "sha256": digest,
+            "SOPInstanceUID": ids.SOPInstanceUID,
+            "StudyInstanceUID": ids.StudyInstanceUID,
+            "PatientID": ids.PatientID,
+            "content": sha256_written or content_of_header(header),
+            "finding_codes": codes,
+        }
+
+    def write(self) -> None:
+        """Stage the rows, and make files and rows durable."""
+        for name, table in (
+            ("instances", rows_to_table(self.rows, INSTANCES)),
+            ("findings", rows_to_table(self.findings, FINDINGS)),
+            ("staged", pa.Table.from_pylist(self.staged, schema=STAGED)),
+        ):
+            self.store.write_unsynced(self.staging.part(self.batch_id, name), [table_bytes(table)])
+        self.store.barrier()
+
+
+def reject_objects(objects: Sequence[SourceObject], code: str, batch: Batch, plan: RunPlan, store: Store) -> None:
+    """Stage a whole batch as refused with `code`, without opening an object."""
+    staged = _Batch(batch.batch_id, Staging(plan.run_id), store, with_files=False)
+    pseudonyms = worker_of(plan).pseudonyms
+    for obj in objects:
+        staged.reject(_staged_entry(obj, pseudonyms.source_ref(obj.uri), batch.batch_id), Reject(code))
+    staged.write()
+
+
+def _staged_entry(obj: SourceObject, source_ref: str, batch_id: str) -> dict[str, Any]:
+    return {
+        "source_ref": source_ref,
+        "source_uri": obj.uri,
+        "size_bytes": obj.size_bytes,
+        "version": obj.version,
+        "batch_id": batch_id,
+    }
+
+
+def _finding_row(source_ref: str, batch_id: str, finding: Finding) -> dict[str, Any]:
+    return {"source_ref": source_ref, "batch_id": batch_id, **finding._asdict()}

@@ -1,0 +1,70 @@
+"""Finds the project's secret key: in the environment, a file, or a Prefect Secret block; never in a parameter.
+
+The flow and every worker look for themselves, so the key travels through no task, no database and no
+scheduler; what travels is where to look, and the check value that proves both found the same one.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from tasks.deid.key import Key, load_key
+from tasks.errors import ConfigurationError
+
+ENVIRONMENT_NAME = "DICOMFLOW_KEY"
+
+
+def find_key(*, file: str | Path | None = None, block: str | None = None) -> Key:
+    """Load the key from the first place that has one: a given file, a given block, the environment.
+
+    Raises
+    ------
+    ConfigurationError
+        If there is none, or it is not a key. A run never makes one up.
+    """
+    if file is not None:
+        return load_key(file=Path(file))
+    if block is not None:
+        return load_key(text=_read_block(block))
+    text = os.environ.get(ENVIRONMENT_NAME)
+    if text:
+        return load_key(text=text)
+    raise ConfigurationError(
+        "There is no key. Make one with `dicomflow keygen --file KEYFILE`, keep it safe, and give it with "
+        "--key-file, DICOMFLOW_KEY_FILE, DICOMFLOW_KEY or a Prefect Secret block (--key-block)."
+    )
+
+
+def write_key_file(file: Path, text: str) -> None:
+    """Write a key to a new file that only its owner can read.
+
+    Raises
+    ------
+    ConfigurationError
+        If the file exists, since the key in it may be the only copy, or cannot be made.
+    """
+    try:
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    except FileExistsError:
+        raise ConfigurationError("The key file exists already. Keep it, or name another file.") from None
+    except OSError as error:
+        raise ConfigurationError(
+            f"The key file cannot be written ({error.strerror}). Name another place."
+        ) from None
+    with os.fdopen(descriptor, "w") as handle:
+        handle.write(text + "\n")
+        handle.flush()
+        os.fsync(descriptor)
+
+
+def _read_block(name: str) -> str:
+    from prefect.blocks.system import Secret
+
+    try:
+        value = Secret.load(name).get()  # type: ignore[union-attr]
+    except ValueError:
+        raise ConfigurationError(
+            "Prefect has no Secret block of that name. Make it in Prefect's UI under Blocks, or correct --key-block."
+        ) from None
+    return str(value)

@@ -1,0 +1,180 @@
+"""Every setting, typed, in one place: read once when a run starts and passed down as values.
+
+Sources, strongest first: the command's options, the environment (`DICOMFLOW_…`), a TOML or YAML file.
+A name nobody knows is refused wherever it stands, because a misspelt `DICOMFLOW_PROFILE` that is
+ignored would release data under the wrong profile.
+"""
+
+from __future__ import annotations
+
+import os
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+    YamlConfigSettingsSource,
+)
+
+from tasks.errors import ConfigurationError
+from tasks.storage.s3_options import S3Options
+
+PREFIX = "DICOMFLOW_"
+
+
+class Output(StrEnum):
+    """What a run writes for each instance."""
+
+    DICOM = "dicom"
+    METADATA = "metadata"
+
+
+class Settings(BaseSettings):
+    """Settings of a run; each name is also an environment variable with the prefix `DICOMFLOW_`."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True, populate_by_name=True
+    )
+
+    source: str = Field("", description="Folder, file or s3://bucket/prefix to read.")
+    target: str = Field("", description="Folder or s3://bucket/prefix to write.")
+    outputs: frozenset[Output] = Field(
+        frozenset(Output), description="What to write: dicom (cleaned files), metadata (tables), or both."
+    )
+    profile: str = Field("research", description="De-identification profile: a shipped name or a YAML file.")
+    rules: str = Field("", description="Quality rules: a YAML file; empty for the shipped table.")
+    key: SecretStr | None = Field(
+        None, description="The project's secret key, as `dicomflow keygen` prints it."
+    )
+    key_file: Path | None = Field(None, description="File that holds the key, readable by its owner only.")
+    key_block: str | None = Field(None, description="Name of a Prefect Secret block that holds the key.")
+    workers: int = Field(
+        default_factory=lambda: max(1, os.cpu_count() or 1),
+        ge=1,
+        le=1024,
+        description="Dask worker processes.",
+    )
+    dask_address: str | None = Field(
+        None, description="Address of an existing Dask scheduler, such as tls://host:8786."
+    )
+    worker_memory: str = Field("2GiB", description="Memory limit of one local Dask worker.")
+    batch_objects: int = Field(1000, ge=1, le=50_000, description="Objects of one batch, at most.")
+    batch_bytes: int = Field(
+        256 << 20, ge=1, description="Bytes of one batch, at most (one object may be larger)."
+    )
+    max_rejects: float = Field(
+        1.0, ge=0, le=1, description="Share of objects that may be quarantined before the run is withheld."
+    )
+    s3: S3Options = Field(
+        default_factory=S3Options,
+        description="How S3 is reached (endpoint_url, profile, region …); credentials come by the AWS chain.",
+    )
+
+    @field_validator("outputs", mode="before")
+    @classmethod
+    def _split_outputs(cls, value: Any) -> Any:
+        if value == "both":
+            return frozenset(Output)
+        return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
+
+    @field_validator("outputs")
+    @classmethod
+    def _some_output(cls, value: frozenset[Output]) -> frozenset[Output]:
+        if not value:
+            raise ValueError("name at least one of: dicom, metadata")
+        return value
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - pydantic-settings calls it by name
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Put the file that `DICOMFLOW_CONFIG` names last; there is no dotenv and no secrets folder."""
+        file = os.environ.get(PREFIX + "CONFIG")
+        if not file:
+            return (init_settings, env_settings)
+        source = TomlConfigSettingsSource if file.endswith(".toml") else YamlConfigSettingsSource
+        return (init_settings, env_settings, source(settings_cls, Path(file)))
+
+
+def load_settings(config: Path | None = None, **options: Any) -> Settings:
+    """Read the settings of a run.
+
+    Parameters
+    ----------
+    config
+        TOML (`.toml`) or YAML file; without it, the file that `DICOMFLOW_CONFIG` names, if any.
+    options
+        Options given on the command line; None means not given.
+
+    Raises
+    ------
+    ConfigurationError
+        For a file that is missing or unreadable, an unknown name, or a value that does not fit.
+    """
+    if config is not None:
+        os.environ[PREFIX + "CONFIG"] = str(config)
+    _check_config_file(os.environ.get(PREFIX + "CONFIG"))
+    _refuse_unknown_names()
+    try:
+        return Settings(**{name: value for name, value in options.items() if value is not None})
+    except ValidationError as error:
+        raise ConfigurationError(_explain(error)) from None
+    except (ValueError, yaml.YAMLError):
+        raise ConfigurationError(
+            "The configuration file cannot be parsed. Check its TOML or YAML syntax, or leave --config out."
+        ) from None
+
+
+def _check_config_file(file: str | None) -> None:
+    if file and not Path(file).is_file():
+        raise ConfigurationError(
+            "The configuration file does not exist. "
+            "Give --config (or DICOMFLOW_CONFIG) the path of a TOML or YAML file."
+        )
+    if file and Path(file).suffix not in (".toml", ".yaml", ".yml"):
+        raise ConfigurationError("The configuration file must end in .toml, .yaml or .yml.")
+
+
+def _refuse_unknown_names() -> None:
+    known = {PREFIX + name.upper() for name in Settings.model_fields} | {PREFIX + "CONFIG"}
+    for name in os.environ:
+        if name.startswith(PREFIX) and name not in known and not name.startswith(PREFIX + "S3__"):
+            raise ConfigurationError(
+                f"The environment variable {name} is no setting. "
+                "Unset it, or see `dicomflow clean --help` for the names there are."
+            )
+
+
+def _explain(error: ValidationError) -> str:
+    """Say which setting is wrong and what it takes; the refused value itself may be a key or a path."""
+    lines = [f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}" for item in error.errors()]
+    return "Settings refused. " + "; ".join(lines) + ". See `dicomflow clean --help`."
+
+
+_active: Settings | None = None
+
+
+def activate(settings: Settings) -> None:
+    """Make `settings` the ones that a flow started in this process uses.
+
+    A flow's parameters are stored by Prefect in clear, and settings hold paths; so the command hands
+    them over here, and a deployment's flow reads them from its environment.
+    """
+    global _active
+    _active = settings
+
+
+def active_settings() -> Settings:
+    """Give the settings of this process: the activated ones, else those of the environment."""
+    return _active if _active is not None else load_settings()

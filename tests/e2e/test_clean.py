@@ -1,0 +1,217 @@
+"""The command as it is used: run, run again, kill, resume; whatever happens, the target is the same."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pydicom
+import pytest
+
+from tests.builders import ct_instance, part10, write_study
+from tests.corpus import BUNDLED
+from tests.e2e.runs import Place, clean, command, files_of, rows_of, states_of
+
+pytestmark = pytest.mark.e2e
+
+TABLES = ("published/instances", "published/series", "published/studies")
+SETTLED = ("source_uri", "version", "sha256", "state", "reason", "batch_id", "SOPInstanceUID")
+
+
+def fill(source: Path) -> None:
+    """Write a source with something of every fate: studies, a duplicate, a conflict, junk, a real corpus file."""
+    for study in range(1, 7):
+        write_study(source / f"ward{study % 2}", study=study, patient=study, instances=4)
+    (source / "ward1" / "s1-i1-copy.dcm").write_bytes((source / "ward1" / "s1-i1.dcm").read_bytes())
+    (source / "other.dcm").write_bytes(part10(ct_instance(study=2, patient=2, KVP="80")))
+    (source / "notes.txt").write_text("not DICOM at all")
+    (source / "empty.dcm").write_bytes(b"")
+    (source / "real.dcm").write_bytes((BUNDLED / "test_files" / "CT_small.dcm").read_bytes())
+    os.mkfifo(source / "pipe.dcm")
+    (source / "link.dcm").symlink_to(source / "real.dcm")
+
+
+EXPECTED = {"published": 24, "duplicate": 1, "quarantined": 6}
+"""25 slices less one in conflict; its rival, text, empty file, FIFO and link are refused."""
+
+
+@pytest.fixture(scope="module")
+def reference(tmp_path_factory: pytest.TempPathFactory, prefect_server: str) -> Place:
+    """An undisturbed run on one worker, in batches of four."""
+    place = Place(tmp_path_factory.mktemp("clean"))
+    place.source.mkdir()
+    fill(place.source)
+    report = clean(place, "--workers", "1", "--batch-objects", "4")
+    assert report["exit_code"] == 3, report
+    return place
+
+
+def settled(target: Path) -> list[tuple[Any, ...]]:
+    return sorted(tuple(row[name] for name in SETTLED) for row in rows_of(target, "restricted/ledger"))
+
+
+def assert_same_target(target: Path, reference: Path) -> None:
+    assert files_of(target) == files_of(reference)
+    for table in TABLES:
+        assert rows_of(target, table) == rows_of(reference, table)
+    assert settled(target) == settled(reference)
+
+
+def test_every_object_ends_in_one_state_with_its_reason(reference: Place) -> None:
+    assert states_of(reference.target) == EXPECTED
+    reasons = {
+        Path(row["source_uri"]).name: row["reason"] for row in rows_of(reference.target, "restricted/ledger")
+    }
+    assert {name: code for name, code in reasons.items() if code} == {
+        "s1-i1.dcm": "DUPLICATE_EXACT",
+        "other.dcm": "DUPLICATE_UID_CONFLICT",
+        "s2-i1.dcm": "DUPLICATE_UID_CONFLICT",
+        "notes.txt": "NOT_DICOM",
+        "empty.dcm": "EMPTY_FILE",
+        "pipe.dcm": "NOT_A_FILE",
+        "link.dcm": "SYMLINK",
+    }
+
+
+def test_published_files_rows_and_ledger_agree(reference: Place) -> None:
+    rows = rows_of(reference.target, "published/instances")
+    published = files_of(reference.target)
+    assert {row["file_path"].removeprefix("published/dicom/") for row in rows} == set(published)
+    ledger = rows_of(reference.target, "restricted/ledger")
+    assert {row["SOPInstanceUID"] for row in rows} == {
+        row["SOPInstanceUID"] for row in ledger if row["state"] == "published"
+    }
+    assert sum(row["instance_count"] for row in rows_of(reference.target, "published/series")) == len(rows)
+
+
+def test_pixels_are_those_of_the_source_byte_for_byte(reference: Place) -> None:
+    originals = {
+        pydicom.dcmread(path).PixelData
+        for path in reference.source.rglob("*.dcm")
+        if path.is_file() and not path.is_symlink() and path.stat().st_size
+    }
+    for data in files_of(reference.target).values():
+        assert pydicom.dcmread(pydicom.filebase.DicomBytesIO(data)).PixelData in originals
+
+
+def test_staging_is_gone_and_docs_and_lineage_are_there(reference: Place) -> None:
+    target = reference.target
+    assert not [path for path in (target / "staging").rglob("*") if path.is_file()]
+    assert (target / "docs" / "index.html").is_file()
+    assert len(list((target / "lineage").glob("*.ndjson"))) == 1
+
+
+def test_a_second_run_reads_nothing_and_changes_nothing(reference: Place) -> None:
+    before = {path: path.read_bytes() for path in reference.target.rglob("*") if path.is_file()}
+    report = clean(reference)
+    assert (report["exit_code"], report["outcome"], report["bytes_read"]) == (0, "nothing new", 0)
+    assert report["listed"] == report["unchanged"] == sum(EXPECTED.values())
+    assert {path: path.read_bytes() for path in reference.target.rglob("*") if path.is_file()} == before
+
+
+def test_two_workers_make_the_same_target_as_one(reference: Place, tmp_path: Path) -> None:
+    clean(reference, "--workers", "2", "--batch-objects", "4", target=tmp_path / "target")
+    assert_same_target(tmp_path / "target", reference.target)
+
+
+def test_a_new_file_is_processed_alone_and_joins_its_study(reference: Place, tmp_path: Path) -> None:
+    place = Place(tmp_path)
+    write_study(place.source, study=1, instances=3)
+    clean(place)
+    before = files_of(place.target)
+    (place.source / "late.dcm").write_bytes(part10(ct_instance(instance=4)))
+    report = clean(place)
+    assert (report["listed"], report["unchanged"], report["published"]) == (4, 3, 4)
+    after = files_of(place.target)
+    assert {path: after[path] for path in before} == before
+    assert [row["instance_count"] for row in rows_of(place.target, "published/series")] == [4]
+
+
+def start(place: Place, target: Path, *options: str) -> subprocess.Popen[bytes]:
+    arguments = ["clean", str(place.source), str(target), "--json", "--batch-objects", "4", *options]
+    return subprocess.Popen(
+        command(*arguments),
+        env=place.environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+
+
+def wait_for(target: Path, pattern: str, run: subprocess.Popen[bytes]) -> None:
+    """Wait until the run has written what `pattern` names."""
+    deadline = time.monotonic() + 200
+    while time.monotonic() < deadline and run.poll() is None:
+        if any(target.glob(pattern)):
+            return
+        time.sleep(0.005)
+    pytest.fail(f"the run ended before it wrote {pattern}")
+
+
+def kill_all(run: subprocess.Popen[bytes]) -> None:
+    """Kill the run and everything it started, as a power cut would."""
+    family = [psutil.Process(run.pid), *psutil.Process(run.pid).children(recursive=True)]
+    for process in family:
+        process.kill()
+    psutil.wait_procs(family, timeout=20)
+    run.wait()
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [
+        "staging/*/manifests/*",
+        "staging/*/reports/*",
+        "staging/*/audit.json",
+        "published/dicom/*/*",
+        "restricted/ledger/*",
+    ],
+    ids=["listed", "first batch done", "judged", "first study published", "ledger begun"],
+)
+def test_a_killed_run_resumes_and_ends_as_if_nothing_had_happened(
+    reference: Place, tmp_path: Path, moment: str
+) -> None:
+    target = tmp_path / "target"
+    run = start(reference, target)
+    wait_for(target, moment, run)
+    kill_all(run)
+    visible = files_of(target)
+    assert visible.items() <= files_of(reference.target).items()
+    report = clean(reference, "--batch-objects", "4", target=target)
+    assert report["exit_code"] in (0, 3), report
+    assert_same_target(target, reference.target)
+    assert states_of(target) == EXPECTED
+
+
+def test_a_worker_killed_in_mid_run_costs_nothing(reference: Place, tmp_path: Path) -> None:
+    target = tmp_path / "target"
+    run = start(reference, target, "--workers", "2")
+    wait_for(target, "staging/*/manifests/*", run)
+    wait_for(target, "staging/*/dicom/*", run)
+    workers = [
+        process
+        for process in psutil.Process(run.pid).children(recursive=True)
+        if "multiprocessing" in " ".join(process.cmdline()) and not process.children()
+    ]
+    os.kill(workers[0].pid, signal.SIGKILL)
+    out, _ = run.communicate(timeout=280)
+    assert run.returncode == 3, out
+    assert_same_target(target, reference.target)
+
+
+def test_another_key_is_refused_before_anything_is_read(reference: Place) -> None:
+    report = clean(reference, DICOMFLOW_KEY="0123456789abcdef" * 4)
+    assert report["exit_code"] == 2
+    assert "another key" in report["error"]
+    assert "no key" in clean(reference, DICOMFLOW_KEY="")["error"]
+
+
+def test_an_unknown_setting_is_refused(reference: Place) -> None:
+    report = clean(reference, DICOMFLOW_PROFIL="basic")
+    assert report["exit_code"] == 2
+    assert "DICOMFLOW_PROFIL" in report["error"]

@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tasks.errors import ConfigurationError
+from tasks.settings import Output, Settings, load_settings
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    import os
+
+    for name in list(os.environ):
+        if name.startswith("DICOMFLOW_"):
+            monkeypatch.delenv(name)
+
+
+def test_options_win_over_environment_and_environment_over_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "dicomflow.toml"
+    file.write_text('profile = "basic"\nworkers = 3\nsource = "from-file"\n')
+    monkeypatch.setenv("DICOMFLOW_CONFIG", str(file))
+    monkeypatch.setenv("DICOMFLOW_WORKERS", "4")
+    settings = load_settings(workers=5)
+    assert (settings.profile, settings.workers, settings.source) == ("basic", 5, "from-file")
+    assert load_settings().workers == 4
+
+
+@pytest.mark.parametrize(
+    ("suffix", "text"), [(".toml", "[s3]\nregion = 'eu'\n"), (".yaml", "s3: {region: eu}\n")]
+)
+def test_toml_and_yaml_say_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str, text: str
+) -> None:
+    file = tmp_path / f"settings{suffix}"
+    file.write_text(text)
+    monkeypatch.setenv("DICOMFLOW_CONFIG", "")
+    assert load_settings(file).s3.region == "eu"
+
+
+def test_nested_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DICOMFLOW_S3__ENDPOINT_URL", "http://127.0.0.1:9")
+    assert load_settings().s3.endpoint_url == "http://127.0.0.1:9"
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("profil = 'basic'\n", "profil"),
+        ("workers = 0\n", "workers"),
+        ("outputs = 'png'\n", "outputs"),
+        ("x = [\n", "cannot be parsed"),
+    ],
+)
+def test_a_mistake_in_the_file_is_refused_by_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, named: str
+) -> None:
+    file = tmp_path / "dicomflow.toml"
+    file.write_text(text)
+    monkeypatch.setenv("DICOMFLOW_CONFIG", "")
+    with pytest.raises(ConfigurationError, match=named):
+        load_settings(file)
+
+
+def test_an_unknown_variable_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DICOMFLOW_PROFIL", "basic")
+    with pytest.raises(ConfigurationError, match="DICOMFLOW_PROFIL is no setting"):
+        load_settings()
+
+
+def test_a_missing_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DICOMFLOW_CONFIG", "")
+    with pytest.raises(ConfigurationError, match="does not exist"):
+        load_settings(tmp_path / "none.toml")
+
+
+@pytest.mark.parametrize(
+    ("text", "outputs"),
+    [
+        ("both", {Output.DICOM, Output.METADATA}),
+        ("metadata", {Output.METADATA}),
+        ("dicom,metadata", {Output.DICOM, Output.METADATA}),
+    ],
+)
+def test_outputs_are_named_as_people_name_them(text: str, outputs: set[Output]) -> None:
+    assert load_settings(outputs=text).outputs == outputs
+
+
+def test_the_key_is_never_shown() -> None:
+    settings = Settings(key="ab" * 32)
+    assert "abab" not in repr(settings)
+    assert "abab" not in str(settings.model_dump())
+
+
+def test_every_setting_has_a_description() -> None:
+    assert [name for name, field in Settings.model_fields.items() if not field.description] == []
