@@ -13,6 +13,8 @@ settings of the process (see `tasks.settings`), never parameters: Prefect stores
 from __future__ import annotations
 
 from contextlib import ExitStack
+from importlib import import_module
+from threading import Thread
 
 from prefect import flow
 from prefect.client.schemas.objects import State as PrefectState
@@ -42,6 +44,8 @@ def clean() -> PrefectState[RunReport]:
             found = discover(run.plan, settings)
         if not found.listing.pending:
             return state_of(nothing_new(run.plan, found.listing, progress.seconds))
+        # Importing Great Expectations takes seconds; they pass while the workers start and work.
+        Thread(target=import_module, args=("great_expectations",), daemon=True).start()
         with progress.phase("process", total=found.listing.pending):
             progress.advance(found.finished, 0)
             run_batches(run.plan, found.batches, settings, progress.advance)

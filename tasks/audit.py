@@ -80,16 +80,17 @@ def read_neighbours(store: Store, staged: pa.Table) -> Neighbours:
     """Read what is published of the staged studies."""
     table = stored(store, layout.INSTANCES)
     studies = pc.unique(staged["StudyInstanceUID"].drop_null())
-    rows = table.read(_JUDGED, pc.field("StudyInstanceUID").isin(studies))
+    rows = table.read(_JUDGED, {"StudyInstanceUID": studies})
     known = pc.unique(staged["SOPInstanceUID"].drop_null())
-    content = table.read(
-        ["SOPInstanceUID", "source_ref", "sha256", "header"], pc.field("SOPInstanceUID").isin(known)
-    ).to_pandas()
-    content["content"] = [
-        sha256 or content_of_header(header)
-        for sha256, header in zip(content["sha256"], content["header"], strict=True)
-    ]
-    return Neighbours(rows, content[["SOPInstanceUID", "source_ref", "content"]])
+    content = table.read(["SOPInstanceUID", "source_ref", "sha256"], {"SOPInstanceUID": known}).to_pandas()
+    content = content.rename(columns={"sha256": "content"})
+    without_file = content["content"].isna()
+    if without_file.any():
+        uids = pa.array(content.loc[without_file, "SOPInstanceUID"])
+        headers = table.read(["SOPInstanceUID", "header"], {"SOPInstanceUID": uids}).to_pylist()
+        digests = {row["SOPInstanceUID"]: content_of_header(row["header"]) for row in headers}
+        content.loc[without_file, "content"] = content.loc[without_file, "SOPInstanceUID"].map(digests)
+    return Neighbours(rows, content)
 
 
 def settle_identities(staged: pa.Table, neighbours: Neighbours) -> pa.Table:

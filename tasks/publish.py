@@ -107,7 +107,7 @@ def _released_rows(store: Store, staging: Staging, source_refs: pa.ChunkedArray)
 
 
 def _publish_summaries(store: Store, instances: StoredTable, studies: pa.Array, run_id: str) -> None:
-    rows = instances.read(_STUDY_COLUMNS, pc.field("StudyInstanceUID").isin(studies))
+    rows = instances.read(_STUDY_COLUMNS, {"StudyInstanceUID": studies})
     stored(store, layout.SERIES).upsert(series_table(rows), run_id)
     stored(store, layout.STUDIES).upsert(studies_table(rows), run_id)
 

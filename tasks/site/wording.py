@@ -31,7 +31,7 @@ OUTCOMES = {
     Outcome.PARTLY_WITHHELD: Phrase(
         "Partly withheld",
         "held",
-        "Studies that broke a critical rule stay in restricted/withheld; all others are published.",
+        "What could not be read, proved clean or passed by the gate is held back; all else is published.",
     ),
     Outcome.WITHHELD: Phrase(
         "Withheld",
@@ -47,7 +47,7 @@ OUTCOMES = {
 
 STATES = {
     State.PUBLISHED: Phrase("Published", "good", "Cleaned, de-identified, passed the gate."),
-    State.WITHHELD: Phrase("Withheld", "held", "Its study broke a critical rule; kept aside until released."),
+    State.WITHHELD: Phrase("Withheld", "held", "Its study broke a critical rule, or its pixels may show identity."),
     State.QUARANTINED: Phrase("Quarantined", "bad", "Not readable or not safe to publish; kept aside."),
     State.DUPLICATE: Phrase("Duplicate", "quiet", "Same instance and content as another object."),
 }
@@ -76,7 +76,7 @@ def tell_states(report: RunReport | RunSummary) -> str:
 
 def _tell_rest(report: RunReport | RunSummary) -> str:
     counts = (
-        (report.withheld, "withheld at the gate"),
+        (report.withheld, "withheld"),
         (report.quarantined, "quarantined"),
         (report.duplicate, "duplicate"),
     )

@@ -38,6 +38,10 @@ _UNADDRESSABLE = re.compile(r"[\[\]^|\\?\x00-\x1f\x7f]|%[0-9A-Fa-f]{2}")
 """What deltalake 1.6.6 mistakes in a table's place: it panics, or decodes the escape and looks elsewhere."""
 
 
+Where = Mapping[str, pa.Array | pa.ChunkedArray]
+"""Columns and the values they may have."""
+
+
 class Commit(NamedTuple):
     """What one run's commits to one table added.
 
@@ -85,25 +89,33 @@ class StoredTable:
                 "(one of [ ] ^ | \\ ?, a control character, or % before two hex digits); choose another target"
             )
 
-    def read(self, columns: Sequence[str] | None = None, where: pc.Expression | None = None) -> pa.Table:
-        """Read the rows that `where` keeps; none where the table does not exist yet.
+    def read(self, columns: Sequence[str] | None = None, where: Where | None = None) -> pa.Table:
+        """Read rows; none where the table does not exist yet.
+
+        Parameters
+        ----------
+        columns
+            Those to read, or all.
+        where
+            Columns and the values they may have, such as the UIDs of some studies; all rows without it.
 
         Returns
         -------
         pa.Table
-            `columns`, or all of them, in the contract's types; null where an older version of ours
-            wrote the row without the column. In no particular order.
+            In the contract's types; null where an older version of ours wrote a row without the
+            column. In no particular order.
         """
         return pa.Table.from_batches(self.stream(columns, where), row_schema(self.contract, columns))
 
     def stream(
-        self, columns: Sequence[str] | None = None, where: pc.Expression | None = None
+        self, columns: Sequence[str] | None = None, where: Where | None = None
     ) -> Iterator[pa.RecordBatch]:
         """Read as `read` does, in record batches and in the memory of a few row groups."""
         schema = row_schema(self.contract, columns)
-        batches = self._scan(schema.names, where)
+        wanted = row_schema(self.contract, tuple(dict.fromkeys([*schema.names, *(where or ())])))
+        batches = self._scan(wanted.names)
         while (batch := _next_batch(batches)) is not None:
-            yield pa.RecordBatch.from_arrays(batch.columns, schema=schema)
+            yield _choose(_conform(batch, wanted), where or {}).select(schema.names)
 
     @guarded
     def append(self, rows: pa.Table | Iterable[pa.Table], run_id: str) -> bool:
@@ -223,18 +235,19 @@ class StoredTable:
             raise ContractError(f"rows for {self.contract.name} hold the same key twice")
 
     @guarded
-    def _scan(self, columns: list[str], where: pc.Expression | None) -> Iterator[pa.RecordBatch]:
+    def _scan(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        """Read with deltalake's own engine.
+
+        Arrow's reads through a file system written in Python, whose threads may still be about when the
+        interpreter ends: one process in ten then died with SIGABRT (deltalake 1.6.6, pyarrow 26).
+        """
         table = self._open()
         if table is None:
             return iter(())
-        scanner = table.to_pyarrow_dataset(schema=row_schema(self.contract)).scanner(
-            columns=columns,
-            filter=where,
-            batch_size=ROW_GROUP_ROWS,
-            batch_readahead=1,
-            fragment_readahead=1,
-        )
-        return iter(scanner.to_batches())
+        present = {known.name for known in table.schema().fields}
+        # Batches without any column would not say how many rows they have; the key is always there.
+        names = [name for name in columns if name in present] or list(self.contract.key)
+        return iter(pa.RecordBatchReader.from_stream(table.scan(columns=names)))
 
     def _open(self) -> DeltaTable | None:
         try:
@@ -313,6 +326,22 @@ class _RowStream:
 @guarded
 def _next_batch(batches: Iterator[pa.RecordBatch]) -> pa.RecordBatch | None:
     return next(batches, None)
+
+
+def _conform(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+    """Give a batch the contract's types and columns, null where the stored table has no such column."""
+    stored = set(batch.schema.names)
+    columns = [
+        batch[wanted.name].cast(wanted.type) if wanted.name in stored else pa.nulls(len(batch), wanted.type)
+        for wanted in schema
+    ]
+    return pa.RecordBatch.from_arrays(columns, schema=schema)
+
+
+def _choose(batch: pa.RecordBatch, where: Where) -> pa.RecordBatch:
+    for name, values in where.items():
+        batch = batch.filter(pc.is_in(batch[name], value_set=values))
+    return batch
 
 
 def _transaction_id(kind: str, run_id: str) -> str:

@@ -2,7 +2,7 @@
 
 The kind decides what happens next. A conflict or a failing disk is worth a retry, rows that break their
 contract are not, and deltalake tells them apart by type only in part: a full disk arrives as the general
-`DeltaError`, known by its text alone.
+`DeltaError` or as one of Arrow's, known by its text alone.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
+import pyarrow as pa
 from deltalake.exceptions import CommitFailedError, DeltaError
 
 from tasks.errors import TransientError, value_free
@@ -22,8 +23,8 @@ R = TypeVar("R")
 CONFLICT = "other writers kept changing a Delta table; run again when they are done"
 _STORAGE_FAILED = "storage failed under a Delta table; check space and connection, then run again"
 
-_STORAGE_FAULT = re.compile(r"Generic (?:LocalFileSystem|S3) error|\(os error \d+\)")
-"""How object_store, deltalake's storage layer, begins or ends what it says (deltalake 1.6.6)."""
+_STORAGE_FAULT = re.compile(r"Object Store error|Generic (?:LocalFileSystem|S3) error|\(os error \d+\)")
+"""What object_store, deltalake's storage layer, has in its messages (deltalake 1.6.6)."""
 
 
 def guarded(function: Callable[P, R]) -> Callable[P, R]:
@@ -36,7 +37,7 @@ def guarded(function: Callable[P, R]) -> Callable[P, R]:
             return function(*args, **kwargs)
         except CommitFailedError as error:
             raise TransientError(CONFLICT) from error
-        except DeltaError as error:
+        except (DeltaError, pa.ArrowException) as error:
             if _STORAGE_FAULT.search(str(error)):
                 raise TransientError(_STORAGE_FAILED) from error
             raise

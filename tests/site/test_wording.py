@@ -16,7 +16,7 @@ from tasks.site import wording
         ((5, 5, 0, 0, 0, 0), "All 5 objects listed are published."),
         (
             (5, 3, 1, 1, 0, 0),
-            "3 of the 5 objects listed are published; 1 withheld at the gate and 1 quarantined.",
+            "3 of the 5 objects listed are published; 1 withheld and 1 quarantined.",
         ),
         ((5, 3, 0, 1, 1, 0), "3 of the 5 objects listed are published; 1 quarantined and 1 duplicate."),
         (

@@ -13,7 +13,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable
@@ -174,8 +173,23 @@ def test_upsert_refuses_a_key_that_occurs_twice(local_table: MakeTable) -> None:
 def test_rows_can_be_chosen_as_they_are_read(local_table: MakeTable) -> None:
     table = local_table(SERIES)
     table.append(rows_of(SERIES, ["a", "b"]), "run-1")
-    chosen = table.read(["Modality"], pc.field("SeriesInstanceUID") == "b")
+    chosen = table.read(["Modality"], {"SeriesInstanceUID": pa.array(["b", "c"])})
     assert chosen.to_pylist() == [{"Modality": "text"}]
+
+
+def test_nothing_is_chosen_of_no_values(local_table: MakeTable) -> None:
+    table = local_table(SERIES)
+    table.append(rows_of(SERIES, ["a", "b"]), "run-1")
+    assert table.read(where={"SeriesInstanceUID": pa.array([], pa.string())}).num_rows == 0
+
+
+def test_a_file_that_cannot_be_read_is_worth_a_retry_and_named_nowhere(local_table: MakeTable) -> None:
+    table = local_table(SERIES)
+    table.append(rows_of(SERIES, ["a"]), "run-1")
+    parquet_files(table)[0].unlink()
+    with pytest.raises(TransientError, match="storage failed") as raised:
+        table.read()
+    assert raised.value.__context__ is None
 
 
 def test_a_later_nullable_column_is_added_and_null_in_old_rows(make_table: MakeTable) -> None:
