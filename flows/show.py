@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections import Counter
 
 import orjson
 from rich.console import Console
@@ -12,6 +11,7 @@ from rich.table import Table
 from tasks import layout
 from tasks.errors import ConfigurationError
 from tasks.history import read_reports
+from tasks.ledger.ledger import Ledger
 from tasks.records import RunPlan, RunReport, State
 from tasks.settings import Settings
 from tasks.staged import load_record
@@ -39,14 +39,10 @@ def print_history(settings: Settings, last: int, *, as_json: bool) -> None:
 
 def count_states(store: Store) -> dict[tuple[str, str], int]:
     """Count the ledger's objects by state and reason; the newest row of an object's version counts."""
-    newest: dict[tuple[str, str], tuple[str, str, str]] = {}
-    table = stored(store, layout.LEDGER)
-    for batch in table.stream(["source_uri", "version", "state", "reason", "recorded_at"]):
-        for row in batch.to_pylist():
-            key, at = (row["source_uri"], row["version"]), str(row["recorded_at"])
-            if key not in newest or newest[key][0] <= at:
-                newest[key] = (at, row["state"], row["reason"] or "")
-    return dict(Counter((state, reason) for _, state, reason in newest.values()))
+    if not any(store.list(layout.LEDGER)):
+        return {}
+    endings = Ledger(stored(store, layout.LEDGER)).settled().count()
+    return {(ending.state, ending.reason or ""): count for ending, count in endings.items()}
 
 
 def _print_json(runs: list[RunReport], unfinished: list[RunPlan], states: dict[tuple[str, str], int]) -> None:

@@ -305,7 +305,9 @@ class _Batch:
         self.store.barrier()
 
 
-def reject_objects(objects: Sequence[SourceObject], code: str, batch: Batch, plan: RunPlan, store: Store) -> None:
+def reject_objects(
+    objects: Sequence[SourceObject], code: str, batch: Batch, plan: RunPlan, store: Store
+) -> None:
     """Stage a whole batch as refused with `code`, without opening an object."""
     staged = _Batch(batch.batch_id, Staging(plan.run_id), store, with_files=False)
     pseudonyms = worker_of(plan).pseudonyms

@@ -8,6 +8,7 @@ what has gone, commits carry the run's id, so a publish that is killed anywhere 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 import orjson
@@ -19,7 +20,7 @@ from prefect.cache_policies import NO_CACHE
 from expectations.contracts import INSTANCES, LEDGER
 from tasks import layout
 from tasks.errors import value_free
-from tasks.layout import Staging, instance_path
+from tasks.layout import Staging
 from tasks.records import RunPlan, State
 from tasks.staged import parts, read_table
 from tasks.storage.store import Store, open_store
@@ -27,6 +28,7 @@ from tasks.tables.aggregate import series_table, studies_table
 from tasks.tables.delta import StoredTable
 from tasks.target import stored
 
+_LISTED = 10_000
 _STUDY_COLUMNS = [name for name in INSTANCES.names if name != "header"]
 
 
@@ -44,47 +46,53 @@ def publish(plan: RunPlan) -> None:
 
 
 def publish_files(store: Store, staging: Staging, decided: pa.Table) -> None:
-    """Move each study's files where its verdict says; what is neither stays in staging and goes with it."""
-    _drop_conflicts(store, staging, decided)
+    """Move each study's files where its verdict says; whatever else is staged goes with the staging folder."""
+    drop_strays(store, staging, decided)
     for state, destination in (
         (State.PUBLISHED, layout.PUBLISHED_DICOM),
         (State.WITHHELD, layout.WITHHELD_DICOM),
     ):
-        rows = decided.filter(
-            pc.and_(pc.equal(decided["state"], str(state)), pc.is_valid(decided["StudyInstanceUID"]))
-        )
-        for study in _studies(rows):
+        for study in _studies(_in_state(decided, state)):
             store.move_tree(f"{staging.dicom}/{study}", f"{destination}/{study}")
     store.barrier()
+
+
+def drop_strays(store: Store, staging: Staging, decided: pa.Table) -> None:
+    """Delete staged files that no released or withheld row stands for, before whole studies move.
+
+    They are of instances in conflict, and of batches that a dead run had begun or finished when an
+    object of theirs changed: their rows are gone, and a file without a row must not be published.
+    """
+    kept = pa.concat_arrays(
+        [
+            _in_state(decided, state)["source_ref"].combine_chunks()
+            for state in (State.PUBLISHED, State.WITHHELD)
+        ]
+    )
+    paths = [
+        part.filter(pc.is_in(part["source_ref"], kept))["file_path"].combine_chunks()
+        for part in parts(store, staging, "instances", ["source_ref", "file_path"])
+    ]
+    expected = pa.concat_arrays([pa.array([], pa.string()), *paths])
+    staged = store.list(staging.dicom)
+    while chunk := list(islice(staged, _LISTED)):
+        published = pa.array(
+            [f"{layout.PUBLISHED_DICOM}/{key.removeprefix(staging.dicom + '/')}" for key in chunk]
+        )
+        for key, known in zip(chunk, pc.is_in(published, expected).to_pylist(), strict=True):
+            if not known:
+                store.delete(key)
+
+
+def _in_state(decided: pa.Table, state: State) -> pa.Table:
+    return decided.filter(
+        pc.and_(pc.equal(decided["state"], str(state)), pc.is_valid(decided["SOPInstanceUID"]))
+    )
 
 
 def _studies(rows: pa.Table) -> list[str]:
     pairs = rows.group_by(["PatientID", "StudyInstanceUID"]).aggregate([])
     return sorted(f"{row['PatientID']}/{row['StudyInstanceUID']}" for row in pairs.to_pylist())
-
-
-def _drop_conflicts(store: Store, staging: Staging, decided: pa.Table) -> None:
-    """Take the files of quarantined instances out of studies that are about to move."""
-    refused = decided.filter(
-        pc.and_(pc.equal(decided["state"], str(State.QUARANTINED)), pc.is_valid(decided["SOPInstanceUID"]))
-    )
-    series = _series_of(store, staging, refused)
-    for row in refused.select(["source_ref", "PatientID", "StudyInstanceUID", "SOPInstanceUID"]).to_pylist():
-        path = instance_path(
-            row["PatientID"], row["StudyInstanceUID"], series[row["source_ref"]], row["SOPInstanceUID"]
-        )
-        store.delete(f"{staging.dicom}/{path}")
-
-
-def _series_of(store: Store, staging: Staging, rows: pa.Table) -> dict[str, str]:
-    wanted = rows["source_ref"]
-    found: dict[str, str] = {}
-    if not len(wanted):
-        return found
-    for part in parts(store, staging, "instances", ["source_ref", "SeriesInstanceUID"]):
-        kept = part.filter(pc.is_in(part["source_ref"], wanted))
-        found.update(zip(kept["source_ref"].to_pylist(), kept["SeriesInstanceUID"].to_pylist(), strict=True))
-    return found
 
 
 def publish_rows(store: Store, staging: Staging, decided: pa.Table, run_id: str) -> None:

@@ -66,12 +66,7 @@ def is_never_kept(tag: int) -> bool:
     """Tell whether `tag` is removed without a count: it is no attribute of the instance, or a layer drawn on it.
 
     Group lengths, command, file meta and DICOMDIR elements, curves and overlays (whole groups: rows
-    and origin of an overlay mean nothing without its bits), and trailing padding.
+    and origin of an overlay mean nothing without its bits).
     """
     group = tag >> 16
-    return (
-        not tag & 0xFFFF
-        or group in (0x0000, 0x0002, 0x0004)
-        or group & 0xFF00 in (0x5000, 0x6000)
-        or tag == 0xFFFCFFFC
-    )
+    return not tag & 0xFFFF or group in (0x0000, 0x0002, 0x0004) or group & 0xFF00 in (0x5000, 0x6000)

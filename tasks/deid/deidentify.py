@@ -144,7 +144,7 @@ class Deidentifier:
                 continue
             treat = plan.get(tag, _drop_unknown)
             if treat is not None:
-                kept = treat(work, element, path)
+                kept = treat(work, _as_sequence(element) if element.items is not None else element, path)
                 if kept is not None:
                     treated[tag] = kept
         if private:
@@ -180,6 +180,11 @@ def _origin_of_uid(work: Work, dataset: DataSet, tag: int, content_digest: bytes
         return raw
     work.find("uid-present", "", tag, "MISSING_UID")
     return b"%08X " % tag + content_digest
+
+
+def _as_sequence(element: Element) -> Element:
+    """Call what has items a sequence, whatever the file calls it: then only a walk can keep it."""
+    return element if element.VR == "SQ" else element._replace(VR="SQ")
 
 
 def _drop_unknown(work: Work, element: Element, _path: str) -> None:

@@ -149,7 +149,7 @@ def _reread(work: Work, element: Element, path: str, vrs: frozenset[str], keep: 
     is as good as another until `keep` has looked at the value. Anything else is a lie about the value.
     """
     as_string = element.VR in STRING_VRS and vrs <= STRING_VRS
-    if element.items is not None or not (as_string or element.VR == "UN"):
+    if not (as_string or element.VR == "UN"):
         return _refuse(work, element, path, "WRONG_VR")
     if as_string:
         work.find("vr-of-dictionary", path, element.tag, "WRONG_VR")

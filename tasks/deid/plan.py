@@ -14,7 +14,6 @@ from pydicom._dicom_dict import DicomDictionary
 from tasks.deid import keep, replace
 from tasks.deid.actions import RETAIN_MODIFIED_DATES, Action
 from tasks.deid.allowed import BYTE_VRS, NUMBER_VRS, Disposition, disposition_of, is_never_kept
-from tasks.deid.codes import CODE_TAGS
 from tasks.deid.keep import Treatment
 from tasks.deid.rules import Profile, Rule
 from tasks.dicom.dictionary import tag_of, vrs_of
@@ -123,10 +122,10 @@ _STEPS = {
 
 
 def _unlisted_step(tag: int, *, shifts_dates: bool) -> Step:
-    """Settle an attribute that the table does not name; coded entries are put together elsewhere (`codes`)."""
+    """Settle an attribute that the table does not name; those of a coded entry are put together in `codes`."""
     vrs = vrs_of(tag)
     disposition = disposition_of(tag, vrs, shifts_dates=shifts_dates)
-    if tag in CODE_TAGS or disposition is Disposition.REMOVE:
+    if disposition is Disposition.REMOVE:
         return REMOVED
     if disposition in (Disposition.KEEP, Disposition.WALK):
         return _keep_step(tag, vrs)

@@ -62,7 +62,9 @@ def name_tokens(value: bytes, encodings: tuple[str, ...]) -> Tokens:
         for group in re.split(r"[\\=]", text):
             parts = _LETTERS.findall(group)
             words |= {joint.join(order) for joint in ("", " ", "^") for order in (parts, parts[::-1])}
-        words = {word for word in words if _is_searchable(word) and len(word) > _SHORTEST_WORD}
+        words = {
+            word for word in words if _is_searchable(word) and len(word.encode("utf-8")) > _SHORTEST_WORD
+        }
     tokens = [
         _classify(form, plain=word.isascii()) for word in words for form in _encoded_forms(word, encodings)
     ]

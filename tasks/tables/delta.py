@@ -31,6 +31,9 @@ from tasks.tables.file_format import (
 
 _CONFLICT_TRIES = 8
 
+_LISTED_KEYS = 5000
+"""Up to here an upsert lists its keys in a predicate, which is parsed by recursion: 100,000 overflow the stack."""
+
 _FIRST_OR_NOT_AT_ALL = CommitProperties(max_commit_retries=0)
 """Retried, the creation of a table that another writer made meanwhile would land as a second one on top."""
 
@@ -175,13 +178,15 @@ class StoredTable:
         """
         self._check_keys(rows)
         source = rows.select(self.contract.names).cast(row_schema(self.contract))
+        few = 0 < len(source) <= _LISTED_KEYS and len(self.contract.key) == 1
+        replace = self._overwrite if few else self._merge
         app_id = _transaction_id("upsert", run_id)
         for _ in range(_CONFLICT_TRIES):
             table = self._open_for_writing()
             if table.transaction_version(app_id) is not None:
                 return False
             try:
-                self._merge(table, source, _commit_properties(app_id, len(source)))
+                replace(table, source, _commit_properties(app_id, len(source)))
             except CommitFailedError:
                 continue
             return True
@@ -218,7 +223,22 @@ class StoredTable:
         rows = upserted or sum(rows for rows, _ in added)
         return Commit(version, rows, len(added), sum(size_bytes for _, size_bytes in added))
 
+    def _overwrite(self, table: DeltaTable, source: pa.Table, commit: CommitProperties) -> None:
+        """Rewrite the files that hold one of the keys, in memory that does not grow with the table."""
+        (key,) = self.contract.key
+        listed = ", ".join("'{}'".format(value.replace("'", "''")) for value in source[key].to_pylist())
+        write_deltalake(
+            table,
+            source,
+            mode="overwrite",
+            predicate=f"{key} IN ({listed})",
+            target_file_size=FILE_BYTES,
+            writer_properties=writer_properties(self.contract),
+            commit_properties=commit,
+        )
+
     def _merge(self, table: DeltaTable, source: pa.Table, commit: CommitProperties) -> None:
+        """Join with the whole table: slower and hungrier, but no limit to the number of keys."""
         merger = table.merge(
             source,
             " AND ".join(f"target.{name} = source.{name}" for name in self.contract.key),

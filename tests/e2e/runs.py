@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from deltalake import DeltaTable
-
+from tasks.storage.store import open_store
+from tasks.target import stored
 from tests.builders import KEY_TEXT
 
 SERVER: dict[str, str] = {}
@@ -80,7 +80,7 @@ def files_of(target: Path) -> dict[str, bytes]:
 
 def rows_of(target: Path, table: str) -> list[dict[str, Any]]:
     """Rows of one of the target's tables, in a fixed order."""
-    rows = DeltaTable(target / table).to_pyarrow_table().to_pylist()
+    rows = stored(open_store(str(target), {}), table).read().to_pylist()
     return sorted(rows, key=lambda row: json.dumps(row, default=str, sort_keys=True))
 
 
