@@ -57,9 +57,11 @@ def command(*arguments: str) -> list[str]:
     return [str(Path(sys.executable).parent / "dicomflow"), *arguments]
 
 
-def clean(place: Place, *options: str, target: Path | None = None, **environment: str) -> dict[str, Any]:
+def clean(
+    place: Place, *options: str, source: str = "", target: Path | str | None = None, **environment: str
+) -> dict[str, Any]:
     """Run `dicomflow clean` to its end and return its JSON, with the exit code in it."""
-    arguments = ["clean", str(place.source), str(target or place.target), "--json", *options]
+    arguments = ["clean", source or str(place.source), str(target or place.target), "--json", *options]
     done = subprocess.run(
         command(*arguments),
         env=place.environment(**environment),

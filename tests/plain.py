@@ -1,0 +1,59 @@
+"""The verbs of a run, called one after the other without Prefect or Dask: what they do, not who calls them."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import pytest
+
+from tasks import process
+from tasks.discover import discover
+from tasks.layout import Staging
+from tasks.prepare import open_run
+from tasks.records import BatchReport, Found, RunPlan
+from tasks.settings import Settings
+from tasks.storage.store import Store, open_store
+from tests.builders import KEY_TEXT
+
+
+@dataclass
+class PlainRun:
+    """One run over `root/source` into `root/target`, as far as the test takes it."""
+
+    root: Path
+    monkeypatch: pytest.MonkeyPatch
+    outputs: str = "both"
+    batch_objects: int = 1000
+
+    def __enter__(self) -> Self:
+        self.monkeypatch.setenv("DICOMFLOW_KEY", KEY_TEXT)
+        self.monkeypatch.setattr(process, "report_progress", lambda _objects, _bytes: None)
+        self._stack = ExitStack()
+        self.settings = Settings(
+            source=str(self.root / "source"),
+            target=str(self.root / "target"),
+            outputs=self.outputs,
+            batch_objects=self.batch_objects,
+        )
+        self.plan: RunPlan = self._stack.enter_context(open_run(self.settings)).plan
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._stack.close()
+
+    @property
+    def store(self) -> Store:
+        return open_store(str(self.root / "target"), {})
+
+    @property
+    def staging(self) -> Staging:
+        return Staging(self.plan.run_id)
+
+    def discover(self) -> Found:
+        return discover.fn(self.plan, self.settings)
+
+    def process(self, found: Found) -> list[BatchReport]:
+        return [process.process_batch.fn(batch, self.plan) for batch in found.batches]
