@@ -7,9 +7,15 @@ Prefect's settings, and it stops with the run. It sends nothing anywhere.
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+
+from tasks.errors import TransientError
 
 STARTUP_SECONDS = 90
 """Prefect's default of 20 s is too short for a first start, which makes its database, on a busy machine."""
@@ -30,6 +36,11 @@ def quiet_environment() -> None:
     """Set what Prefect reads from the environment when it is imported; the user's own choice stands."""
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
+    if "PREFECT_HOME" not in os.environ and not os.access(Path.home(), os.W_OK):
+        # Service accounts and containers often have no home; Prefect's history is then this run's only.
+        scratch = tempfile.mkdtemp(prefix="dicomflow-prefect-")
+        atexit.register(shutil.rmtree, scratch, ignore_errors=True)
+        os.environ["PREFECT_HOME"] = scratch
 
 
 @contextmanager
@@ -42,7 +53,19 @@ def prefect_api() -> Iterator[None]:
         yield
         return
     server = SubprocessASGIServer()
-    server.start(STARTUP_SECONDS)
+    try:
+        server.start(STARTUP_SECONDS)
+    except RuntimeError:
+        # Its text quotes the server's output, which is no user's business.
+        failed = True
+    else:
+        failed = False
+    if failed:
+        server.stop()
+        raise TransientError(
+            f"Prefect's temporary API did not start within {STARTUP_SECONDS} s. Check that PREFECT_HOME "
+            "(or your home) is writable and the machine is not overloaded, or name a server in PREFECT_API_URL."
+        )
     try:
         with temporary_settings({PREFECT_API_URL: server.api_url}):
             yield

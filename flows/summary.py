@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import orjson
 from rich.console import Console
@@ -12,7 +13,6 @@ from tasks import layout
 from tasks.lineage.names import name_events_file
 from tasks.reasons import REASONS
 from tasks.records import Listing, Outcome, RunReport, State
-from tasks.storage.store import open_store
 
 _STYLES = {
     Outcome.PUBLISHED: "bold green",
@@ -47,9 +47,9 @@ def print_json(report: RunReport) -> None:
 def print_summary(report: RunReport, console: Console) -> None:
     """Print how the objects ended, why some were held back, and where to look."""
     console.print(f"\nRun [bold]{report.run_id}[/]  [{_STYLES[report.outcome]}]{report.outcome}[/]")
-    console.print(_states(report))
+    console.print(_states(report), "")
     if report.reasons:
-        console.print(_reasons(report))
+        console.print(_reasons(report), "")
     if report.outcome != Outcome.NOTHING_NEW:
         console.print(_places(report))
 
@@ -89,21 +89,25 @@ def _message(code: str, report: RunReport) -> str:
 
 
 def _places(report: RunReport) -> Table:
-    store = open_store(report.target, {})
-    table = Table(
-        title="Where to look", title_justify="left", show_header=False, show_edge=False, pad_edge=False
-    )
+    root = _shown(report.target)
+    table = Table(title="Where to look", title_justify="left", show_header=False, box=None, pad_edge=False)
     for what, key in (
         ("docs", f"{layout.DOCS}/index.html"),
-        ("tables", f"{layout.PUBLISHED}/instances, series, studies (Delta)"),
-        ("files", f"{layout.PUBLISHED_DICOM}/"),
+        ("tables", f"{layout.INSTANCES}  {layout.SERIES}  {layout.STUDIES}"),
+        ("files", layout.PUBLISHED_DICOM),
         ("lineage", name_events_file(report.run_id)),
-        ("ledger", f"{layout.LEDGER} (Delta)"),
+        ("ledger", layout.LEDGER),
     ):
-        table.add_row(
-            what, f"{report.target}/{key}" if store.local_path("x") else store.url(key.split(" ")[0])
-        )
+        table.add_row(what, "  ".join(f"{root}/{part}" for part in key.split("  ")))
     return table
+
+
+def _shown(target: str) -> str:
+    """Give a local target below the working folder as a person would type it."""
+    place = Path(target)
+    if not target.startswith("s3://") and place.is_relative_to(Path.cwd()):
+        return str(place.relative_to(Path.cwd()))
+    return target
 
 
 def print_dry_run(listing: Listing, *, as_json: bool) -> None:
