@@ -124,6 +124,13 @@ def test_what_nobody_knows_is_removed_and_counted(research: Deidentifier) -> Non
     assert not any(CANARY.encode() in leaf.value for leaf in leaves(result.dataset))
 
 
+def test_what_is_no_attribute_of_the_instance_is_removed_without_a_count(research: Deidentifier) -> None:
+    layers = [element(tag, CANARY, "LO") for tag in (0x00080000, 0x00020010, 0x60FE0010, 0x50003000)]
+    result = deidentify(research, instance(*layers))
+    assert result.removed == {}
+    assert not any(CANARY.encode() in leaf.value for leaf in leaves(result.dataset))
+
+
 def test_a_private_block_without_a_creator_is_reported_once(research: Deidentifier) -> None:
     orphans = [element(tag, CANARY, "LO") for tag in (0x00091001, 0x00091002, 0x00110001)]
     owned = [element(0x00130010, "ACME", "LO"), element(0x00131001, CANARY, "LO")]

@@ -79,6 +79,7 @@ def test_listed_classes_are_registered_under_their_names() -> None:
         instance(ImageType="DERIVED\\SECONDARY"),
         instance(ImageType="DERIVED\\SECONDARY", **{**SLICE, "PhotometricInterpretation": "RGB"}),
         instance(ImageType="DERIVED\\SECONDARY", **{**SLICE, "BitsStored": b"\x08\0"}),
+        without(instance(ImageType="DERIVED\\SECONDARY", **SLICE), "ImageOrientationPatient"),
         instance(SOPClassUID=SLIDE, ImageType="ORIGINAL\\PRIMARY\\LABEL\\NONE"),
         instance(SOPClassUID=SLIDE, ImageType="ORIGINAL\\PRIMARY\\VOLUME", SpecimenLabelInImage="YES"),
         without(instance(Modality="US"), "SOPClassUID"),

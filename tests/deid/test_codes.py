@@ -87,6 +87,7 @@ def test_long_and_urn_codes_are_treated_alike(research: Deidentifier) -> None:
         research, LongCodeValue="urn.of.janette.doe.4711", CodingSchemeDesignator="99X", CodeMeaning="x"
     )
     assert len(value_of(long, "LongCodeValue")) == 24
+    assert list(long) == sorted(long)
     urn = treat(research, URNCodeValue="urn:hospital:janette", CodeMeaning="x")
     assert value_of(urn, "URNCodeValue").startswith("urn:oid:2.25.")
     assert tag_of("CodingSchemeDesignator") not in urn

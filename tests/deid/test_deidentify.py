@@ -200,6 +200,25 @@ def test_an_item_that_speaks_of_another_patient_gets_that_patients_pseudonym(res
     assert value_of(items[1], "PatientName") == result.PatientID
 
 
+def test_an_item_without_an_issuer_means_the_instances_issuer(research: Deidentifier) -> None:
+    item = dataset(PatientID="MRN-4711", PatientName="")
+    original = instance(IssuerOfPatientID="North", ReferencedSeriesSequence=[item])
+    result = deidentify(research, original)
+    nested = (result.dataset[tag_of("ReferencedSeriesSequence")].items or ())[0]
+    assert value_of(nested, "PatientID") == result.PatientID
+    assert value_of(nested, "PatientName") == ""
+
+
+def test_what_an_item_says_of_itself_ends_with_it(research: Deidentifier) -> None:
+    name = "Люкceмбypг"
+    outer = {"SpecificCharacterSet": "ISO_IR 192", "StudyID": "1", "ContentCreatorName": name}
+    item = dataset(SpecificCharacterSet="ISO_IR 144", PatientID="B", IssuerOfPatientID="South")
+    alone = deidentify(research, instance(**outer)).dataset
+    after = deidentify(research, instance(**outer, ReferencedSeriesSequence=[item])).dataset
+    for keyword in ("StudyID", "ContentCreatorName", "PatientID"):
+        assert value_of(after, keyword) == value_of(alone, keyword)
+
+
 def test_one_person_is_one_pseudonym_in_every_role(research: Deidentifier) -> None:
     original = instance(OperatorsName="Quincy^Amelia\\Other^One", ContentCreatorName="QUINCY^AMELIA^^ ")
     treated = deidentify(research, original).dataset

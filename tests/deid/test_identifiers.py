@@ -64,6 +64,7 @@ def test_initials_mean_somebody_only_side_by_side() -> None:
         ("GB18030", "gb18030", "Wang^XiaoDong=王^小东", "王小东"),
         ("ISO_IR 144", "iso8859_5", "Люкceмбypг", "люкceмбypг"),
         ("ISO_IR 192", "utf-8", "王^东", "王东"),
+        ("GB18030", "gb18030", "王^东", "东王"),
         ("ISO_IR 192", "utf-8", "홍^길동", "길동"),
     ],
 )
@@ -80,6 +81,18 @@ def test_an_escaped_name_is_found_by_its_bytes() -> None:
     original = dataset(SpecificCharacterSet="\\ISO 2022 IR 87", PatientName=yamada)
     assert collect(original).are_in_text("山田".encode())
     assert collect(original).are_in_text(b"\x1b$B;3ED\x1b(B")
+    assert collect(original).are_in_text(b"\x1b$B;3EDBB@O:\x1b(B")
+
+
+def test_an_item_in_its_own_character_set_is_read_in_it() -> None:
+    item = dataset(SpecificCharacterSet="ISO_IR 126", PatientName="Διονυσιος".encode("iso8859_7"))
+    original = dataset(SpecificCharacterSet="ISO_IR 100", ReferencedSeriesSequence=[item])
+    assert collect(original).are_in_text("διονυσιος".encode())
+
+
+@pytest.mark.parametrize("text", [b"0012345", b"no. 0012345"])
+def test_a_number_in_the_place_of_a_name_is_an_identifier(text: bytes) -> None:
+    assert named("0012345^Study").are_in_text(text)
 
 
 def test_a_name_in_a_wrong_character_set_is_found_by_its_bytes() -> None:
@@ -151,6 +164,10 @@ def test_a_date_is_found_however_the_input_wrote_it(date: str) -> None:
     assert identifiers.are_in_text(b"born 19570313")
     assert identifiers.are_in_numbers(b"19570313101112.5")
     assert not identifiers.are_in_numbers(b"119570313")
+
+
+def test_a_date_that_was_never_filled_in_is_none() -> None:
+    assert not collect(dataset(StudyDate="00000000")).are_in_numbers(b"00000000")
 
 
 def test_a_long_identifier_spelled_in_numbers_is_found() -> None:

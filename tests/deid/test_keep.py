@@ -117,6 +117,29 @@ def test_any_other_vr_is_a_lie(keyword: str, claimed: str, research: Deidentifie
     assert [finding.code for finding in result.findings] == ["WRONG_VR"]
 
 
+@pytest.mark.parametrize("claimed", ["UN", "CS", "LO", "SQ"])
+@pytest.mark.parametrize("keyword", ["Modality", "Manufacturer", "Rows", "LUTData", "PatientAge"])
+def test_items_are_never_kept_under_another_name(keyword: str, claimed: str, research: Deidentifier) -> None:
+    lie = element(keyword, [dataset(PatientID="MRN-4711")], claimed)
+    assert lie.tag not in deidentify(research, instance(lie)).dataset
+
+
+@pytest.mark.parametrize("keyword", ["SourceImageSequence", "InstitutionCodeSequence"])
+def test_a_sequence_of_the_table_that_is_none_becomes_an_empty_one(
+    keyword: str, research: Deidentifier
+) -> None:
+    result = deidentify(research, instance(element(keyword, "text of Doe", "LO")))
+    assert result.dataset[tag_of(keyword)] == element(keyword, [])
+    assert [finding.code for finding in result.findings] == ["WRONG_VR"]
+
+
+def test_items_under_un_are_a_sequence(research: Deidentifier) -> None:
+    hidden = element("ReferencedSeriesSequence", [dataset(PatientAge="042Y", PatientAddress="here")], "UN")
+    found = deidentify(research, instance(hidden)).dataset[hidden.tag]
+    assert found.VR == "SQ"
+    assert [list(item) for item in found.items or ()] == [[tag_of("PatientAge")]]
+
+
 def test_an_undecided_un_takes_the_vr_that_comes_first(research: Deidentifier) -> None:
     tag = tag_of("PixelPaddingValue")
     result = deidentify(research, instance(element(tag, b"\1\0", "UN")))

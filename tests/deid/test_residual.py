@@ -80,6 +80,26 @@ def test_a_leftover_is_found_although_the_next_tag_begins_with_a_letter_or_digit
     assert find_residual(encoded, result.identifiers, result.generated)
 
 
+@pytest.mark.parametrize(
+    ("keyword", "value"),
+    [
+        ("Manufacturer", "for Lee"),
+        ("ImageType", "ORIGINAL\\DOERFLER"),
+        ("ImageType", "ORIGINAL\\LEE"),
+        ("PatientName", "Doerfler^Janette^Li"),
+        ("StudyDate", "20230412"),
+    ],
+)
+def test_a_leftover_that_a_treatment_let_through_is_found(
+    keyword: str, value: str, research: Deidentifier
+) -> None:
+    result = deidentify(research, ORIGINAL)
+    planted = element(keyword, value)
+    output = dataset(*{**result.dataset, planted.tag: planted}.values())
+    generated = result.generated._replace(dataset=output)
+    assert find_residual(encode_dataset(output, explicit=True), result.identifiers, generated)
+
+
 def test_a_leftover_outside_the_data_set_is_found(research: Deidentifier) -> None:
     result = deidentify(research, ORIGINAL)
     encoded = encode_dataset(result.dataset, explicit=True)
@@ -134,6 +154,12 @@ def test_a_short_name_spelled_by_numbers_costs_no_file(research: Deidentifier) -
     assert check(result) == 0
 
 
+def test_a_short_name_spelled_by_a_tag_and_its_vr_costs_no_file(research: Deidentifier) -> None:
+    result = deidentify(research, instance(PatientName="Plo^Koon", ProcessingFunction="CARD"))
+    assert b"\x20PLO\4" in encode_dataset(result.dataset, explicit=True)
+    assert check(result) == 0
+
+
 def test_a_moved_date_may_be_another_date_of_the_patient(research: Deidentifier) -> None:
     first = deidentify(research, instance(StudyDate="20230412"))
     moved = value_of(first.dataset, "StudyDate")
@@ -149,6 +175,12 @@ def test_pixel_data_is_searched_for_longer_identifiers(research: Deidentifier) -
     assert not find_in_payload(noise, identifiers)
     assert find_in_payload(noise + b"Doerfler^Janette^Li" + noise, identifiers)
     assert find_in_payload(noise + b"1.2.826.0.1.3680043.10.999.1.2.3" + noise, identifiers)
+
+
+def test_no_token_is_longer_than_what_pieces_of_pixel_data_overlap_by(research: Deidentifier) -> None:
+    name = "Wolfeschlegelsteinhausenbergerdorff^" * 3
+    identifiers = deidentify(research, instance(PatientName=name)).identifiers
+    assert find_in_payload(name[:64].encode(), identifiers)
 
 
 @pytest.mark.parametrize("value", ["Lee^Jo", "", "^^^^^^^^^^", "AAAAAAAAAA"])

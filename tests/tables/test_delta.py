@@ -19,6 +19,7 @@ from deltalake import DeltaTable
 
 from expectations.contracts import CONTRACTS, FINDINGS, INSTANCES, LEDGER, SERIES, Contract
 from tasks.errors import ConfigurationError, ContractError, PipelineError, TransientError
+from tasks.tables import delta
 from tasks.tables.delta import StoredTable
 from tests.tables.conftest import MakeTable
 from tests.tables.rows_of import lacking, rows_of
@@ -72,6 +73,7 @@ APPEND_AND_DIE = """
 import os, signal, sys
 import pyarrow as pa
 from expectations.contracts import SERIES
+from tasks.tables import delta
 from tasks.tables.delta import StoredTable
 table, rows = StoredTable(sys.argv[1], None, SERIES), pa.ipc.open_stream(sys.argv[2]).read_all()
 table.append(rows, "run-1")
@@ -125,12 +127,42 @@ def test_a_run_without_rows_leaves_its_mark(local_table: MakeTable) -> None:
     assert not table.append(rows_of(SERIES, ["a"]), "run-1")
 
 
+@pytest.fixture(params=["few", "many"])
+def any_upsert(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take both ways to upsert, by a list of keys and by a join, with the same few rows."""
+    if request.param == "many":
+        monkeypatch.setattr(delta, "_LISTED_KEYS", 0)
+
+
+@pytest.mark.usefixtures("any_upsert")
 def test_upsert_replaces_by_key_and_adds_the_rest(make_table: MakeTable) -> None:
     table = make_table(SERIES)
-    table.append(rows_of(SERIES, ["a", "b"], instance_count=1), "run-1")
-    assert table.upsert(rows_of(SERIES, ["b", "c"], instance_count=2), "run-2")
-    assert not table.upsert(rows_of(SERIES, ["b", "c"], instance_count=3), "run-2")
-    assert read_counts(table) == {"a": 1, "b": 2, "c": 2}
+    table.append(rows_of(SERIES, ["a", "b'"], instance_count=1), "run-1")
+    assert table.upsert(rows_of(SERIES, ["b'", "c"], instance_count=2), "run-2")
+    assert not table.upsert(rows_of(SERIES, ["b'", "c"], instance_count=3), "run-2")
+    assert read_counts(table) == {"a": 1, "b'": 2, "c": 2}
+
+
+@pytest.mark.usefixtures("any_upsert")
+def test_upsert_makes_the_table_where_there_is_none(local_table: MakeTable) -> None:
+    table = local_table(SERIES)
+    table.upsert(rows_of(SERIES, ["a"], instance_count=1), "run-1")
+    assert read_counts(table) == {"a": 1}
+
+
+def test_an_upsert_of_no_rows_changes_none(local_table: MakeTable) -> None:
+    table = local_table(SERIES)
+    table.append(rows_of(SERIES, ["a"], instance_count=1), "run-1")
+    assert table.upsert(rows_of(SERIES, []), "run-2")
+    assert read_counts(table) == {"a": 1}
+
+
+def test_more_keys_than_a_predicate_can_list_are_upserted(local_table: MakeTable) -> None:
+    table, keys = local_table(FINDINGS), [f"{number}" for number in range(6000)]
+    one_key = replace(table, contract=replace(FINDINGS, key=("source_ref",)))
+    one_key.append(rows_of(FINDINGS, keys, code="OLD"), "run-1")
+    one_key.upsert(rows_of(FINDINGS, keys, code="NEW"), "run-2")
+    assert one_key.read(["code"])["code"].to_pylist() == ["NEW"] * 6000
 
 
 def test_upsert_merges_on_every_column_of_the_key(local_table: MakeTable) -> None:
@@ -151,6 +183,7 @@ def test_a_run_may_append_and_upsert_each_once(local_table: MakeTable) -> None:
     assert (commit.version, commit.rows) == (2, 2)
 
 
+@pytest.mark.usefixtures("any_upsert")
 def test_upserts_of_two_runs_at_once_both_land(local_table: MakeTable) -> None:
     table = local_table(SERIES)
     table.append(rows_of(SERIES, ["a"], instance_count=0), "run-0")
