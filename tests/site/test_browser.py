@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,20 +9,17 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from tasks.site.pages import site_files
+from tests.programs import need
 from tests.site.conftest import Site
 
-CHROMIUM = shutil.which("chromium")
-
-pytestmark = [
-    pytest.mark.e2e,
-    pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed"),
-]
+pytestmark = pytest.mark.e2e
 
 
 @pytest.fixture(name="browser", scope="module")
 def launch_browser() -> Iterator[Browser]:
+    chromium = need("chromium")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         yield browser
         browser.close()
 
