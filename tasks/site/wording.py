@@ -47,7 +47,9 @@ OUTCOMES = {
 
 STATES = {
     State.PUBLISHED: Phrase("Published", "good", "Cleaned, de-identified, passed the gate."),
-    State.WITHHELD: Phrase("Withheld", "held", "Its study broke a critical rule, or its pixels may show identity."),
+    State.WITHHELD: Phrase(
+        "Withheld", "held", "Its study broke a critical rule, or its pixels may show identity."
+    ),
     State.QUARANTINED: Phrase("Quarantined", "bad", "Not readable or not safe to publish; kept aside."),
     State.DUPLICATE: Phrase("Duplicate", "quiet", "Same instance and content as another object."),
 }

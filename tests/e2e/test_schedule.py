@@ -100,6 +100,7 @@ def test_the_deployment_file_deploys_and_a_worker_runs_it(prefect_server: str, t
             capture_output=True,
             text=True,
             timeout=120,
+            check=False,
         )
         assert done.returncode == 0, done.stdout + done.stderr
 
