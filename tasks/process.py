@@ -12,6 +12,7 @@ import time
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -20,6 +21,7 @@ import pyarrow as pa
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State as PrefectState
+from prefect.runtime import task_run
 from prefect.tasks import Task, exponential_backoff
 
 from expectations.contracts import FINDINGS, INSTANCES
@@ -49,9 +51,12 @@ def is_transient(_task: Task[Any, Any], _run: Any, state: PrefectState[Any]) -> 
     return isinstance(state.result(raise_on_failure=False), TransientError)
 
 
+RETRIES = 3
+
+
 @task(
     name="process",
-    retries=3,
+    retries=RETRIES,
     retry_delay_seconds=exponential_backoff(2),
     retry_jitter_factor=0.5,
     retry_condition_fn=is_transient,
@@ -64,7 +69,8 @@ def process_batch(batch: Batch, plan: RunPlan) -> BatchReport:
     silence_libraries()
     store = open_store(plan.target, dict(plan.s3))
     objects = read_manifest(store.read(batch.manifest))
-    report = process_objects(objects, batch, plan, store, report_progress)
+    last_try = (task_run.run_count or 1) > RETRIES
+    report = process_objects(objects, batch, plan, store, report_progress, last_try=last_try)
     store.write(Staging(plan.run_id).report(batch.batch_id), dump_record(report))
     return report
 
@@ -88,9 +94,19 @@ _PROGRESS_SECONDS = 0.5
 
 
 def process_objects(
-    objects: Sequence[SourceObject], batch: Batch, plan: RunPlan, store: Store, progress: Progress
+    objects: Sequence[SourceObject],
+    batch: Batch,
+    plan: RunPlan,
+    store: Store,
+    progress: Progress,
+    *,
+    last_try: bool = False,
 ) -> BatchReport:
     """Stage what comes out of each object, then its rows; returns the counts.
+
+    A source that fails for the moment ends this try, and the task is retried as a whole; on the last
+    try, objects that still cannot be read are refused, so that one bad sector does not hold up all
+    the others for ever.
 
     The rows are written after the files and behind one durability barrier, and the caller writes the
     report after both: a report that exists vouches for everything it counts.
@@ -98,7 +114,7 @@ def process_objects(
     started = time.monotonic()
     started_at = utc_now()
     worker = worker_of(plan)
-    staged = _Batch(batch.batch_id, Staging(plan.run_id), store, "dicom" in plan.outputs)
+    staged = _Batch(batch.batch_id, Staging(plan.run_id), store, "dicom" in plan.outputs, last_try)
     ticker = _Ticker(progress)
     for obj in objects:
         staged.add(obj, worker)
@@ -166,11 +182,23 @@ class _Ticker:
         self.due = time.monotonic() + _PROGRESS_SECONDS
 
 
+@contextmanager
+def _source_faults(last_try: bool) -> Iterator[None]:
+    """On the last try, turn a source that fails for the moment into an object that cannot be read."""
+    try:
+        yield
+    except TransientError:
+        if not last_try:
+            raise
+        raise Unreadable("SOURCE_UNREADABLE") from None
+
+
 class _Counted:
     """A source that counts what is read of it."""
 
-    def __init__(self, source: ByteSource) -> None:
+    def __init__(self, source: ByteSource, last_try: bool) -> None:
         self._source = source
+        self._last_try = last_try
         self.bytes_read = 0
 
     @property
@@ -178,7 +206,8 @@ class _Counted:
         return self._source.size
 
     def read(self, offset: int, length: int) -> bytes:
-        data = self._source.read(offset, length)
+        with _source_faults(self._last_try):
+            data = self._source.read(offset, length)
         self.bytes_read += len(data)
         return data
 
@@ -206,6 +235,7 @@ class _Batch:
     staging: Staging
     store: Store
     with_files: bool
+    last_try: bool = False
     rows: list[dict[str, Any]] = field(default_factory=list)
     staged: list[dict[str, Any]] = field(default_factory=list)
     findings: list[dict[str, Any]] = field(default_factory=list)
@@ -236,14 +266,17 @@ class _Batch:
 
     def _process(self, obj: SourceObject, source_ref: str, worker: _Worker) -> dict[str, Any] | Reject:
         try:
-            with open_source(obj, worker.s3, headers_only=not self.with_files) as source:
-                counted = _Counted(source)
+            with ExitStack() as stack:
+                with _source_faults(self.last_try):
+                    opened = open_source(obj, worker.s3, headers_only=not self.with_files)
+                    source = stack.enter_context(opened)
+                counted = _Counted(source, self.last_try)
                 clean = clean_instance(counted, worker.deidentifier, pixels=self.with_files)
                 self.bytes_read += min(counted.bytes_read, source.size)
                 if isinstance(clean, Reject):
                     return clean
                 written = self._write_file(clean) if self.with_files else None
-                digest = sha256(source) if self.with_files else None
+                digest = sha256(counted) if self.with_files else None
                 if source.changed():
                     return Reject("CHANGED_WHILE_READING")
         except Unreadable as unreadable:

@@ -15,6 +15,8 @@ from tasks.dicom.buffer import Buffer
 KEY_TEXT = "3f" * 8 + "a7" * 8 + "5c" * 8 + "e1" * 8
 """A key for tests only."""
 
+OTHER_KEY_TEXT = "359b730d152779747f5ce0a6f172ecce8ee7b81e32e95ea7b4df0a9816ad6040"
+
 ROOT = "1.2.826.0.1.3680043.10.999"
 
 

@@ -13,7 +13,7 @@ import psutil
 import pydicom
 import pytest
 
-from tests.builders import ct_instance, part10, write_study
+from tests.builders import OTHER_KEY_TEXT, ct_instance, part10, write_study
 from tests.corpus import BUNDLED
 from tests.e2e.runs import Place, clean, command, files_of, rows_of, states_of
 
@@ -205,7 +205,7 @@ def test_a_worker_killed_in_mid_run_costs_nothing(reference: Place, tmp_path: Pa
 
 
 def test_another_key_is_refused_before_anything_is_read(reference: Place) -> None:
-    report = clean(reference, DICOMFLOW_KEY="0123456789abcdef" * 4)
+    report = clean(reference, DICOMFLOW_KEY=OTHER_KEY_TEXT)
     assert report["exit_code"] == 2
     assert "another key" in report["error"]
     assert "no key" in clean(reference, DICOMFLOW_KEY="")["error"]

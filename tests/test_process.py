@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tasks import clean, process
+from tasks.dicom.element import ByteSource
+from tasks.errors import ConfigurationError, TransientError
+from tasks.ledger.batching import read_manifest
+from tasks.records import BatchReport, Reject
+from tasks.storage.byte_source import LocalSource
+from tests.builders import OTHER_KEY_TEXT, ct_instance, part10, write_study
+from tests.plain import PlainRun
+
+
+def run_batch(run: PlainRun, *, last_try: bool = False) -> BatchReport:
+    (batch,) = run.discover().batches
+    objects = read_manifest(run.store.read(batch.manifest))
+    return process.process_objects(
+        objects, batch, run.plan, run.store, lambda _objects, _bytes: None, last_try=last_try
+    )
+
+
+def test_whatever_one_object_does_the_others_are_staged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = write_study(tmp_path / "source", instances=3)
+    poison = paths[1].read_bytes()
+    real = clean.read_header
+
+    def read_header(source: ByteSource, *arguments: object, **options: object) -> object:
+        if source.read(0, len(poison)) == poison:
+            raise BaseException("Doerfler^Janette")  # noqa: TRY002 - what a native panic looks like
+        return real(source, *arguments, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(clean, "read_header", read_header)
+    with PlainRun(tmp_path, monkeypatch) as run:
+        report = run_batch(run)
+    assert (report.staged, report.rejects) == (2, {"INTERNAL_ERROR": 1})
+
+
+def test_a_source_that_fails_is_tried_again_before_its_objects_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_study(tmp_path / "source", instances=2)
+
+    def read(_source: LocalSource, _offset: int, _length: int) -> bytes:
+        raise TransientError("the disk does not answer")
+
+    monkeypatch.setattr(LocalSource, "read", read)
+    with PlainRun(tmp_path, monkeypatch) as run:
+        with pytest.raises(TransientError):
+            run_batch(run)
+        report = run_batch(run, last_try=True)
+    assert (report.staged, report.rejects) == (0, {"SOURCE_UNREADABLE": 2})
+
+
+def test_images_that_may_show_identity_are_withheld_only_where_pixels_would_leave(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_study(tmp_path / "source", instances=1, BurnedInAnnotation="YES")
+    with PlainRun(tmp_path, monkeypatch) as run:
+        assert run_batch(run).rejects == {"PIXEL_REVIEW": 1}
+    (tmp_path / "other").mkdir()
+    write_study(tmp_path / "other" / "source", instances=1, BurnedInAnnotation="YES")
+    with PlainRun(tmp_path / "other", monkeypatch, outputs="metadata") as run:
+        assert run_batch(run).staged == 1
+
+
+def test_an_identifier_left_in_the_pixels_refuses_the_object(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ds = ct_instance()
+    ds.PixelData = b"Doerfler^Janettea".ljust(512, b"\0")
+    (tmp_path / "source").mkdir()
+    (tmp_path / "source" / "one.dcm").write_bytes(part10(ds))
+    with PlainRun(tmp_path, monkeypatch) as run:
+        assert run_batch(run).rejects == {"IDENTIFIER_LEFT": 1}
+
+
+def test_reading_metadata_leaves_the_pixels_unread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pixels = bytes(2 * 1024 * 1024)
+    write_study(tmp_path / "source", instances=2, Rows=1024, Columns=1024, PixelData=pixels)
+    with PlainRun(tmp_path, monkeypatch, outputs="metadata") as run:
+        report = run_batch(run)
+    assert report.staged == 2
+    assert report.bytes_read < 200_000
+
+
+def test_a_worker_with_another_key_refuses_to_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_study(tmp_path / "source", instances=1)
+    with PlainRun(tmp_path, monkeypatch) as run:
+        monkeypatch.setenv("DICOMFLOW_KEY", OTHER_KEY_TEXT)
+        process.worker_of.cache_clear()
+        with pytest.raises(ConfigurationError, match="another key"):
+            run_batch(run)
+
+
+def test_a_reject_names_a_code_and_a_place_and_nothing_else() -> None:
+    assert Reject._fields == ("code", "path")
