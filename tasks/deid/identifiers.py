@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from typing import NoReturn
 
@@ -47,7 +48,10 @@ _LINES = (
 )
 _PAYLOAD_TOKEN = (8, 64)
 """Shortest and longest token searched in pixel data, in bytes: a shorter one is in every noisy image."""
+_CODECS = ("utf-8", "gb18030", "shift_jis", "euc_kr")
+_WRITTEN_DATE = re.compile(rb"([0-9]{4})[-./ ]([0-9]{1,2})[-./ ]([0-9]{1,2})(?![0-9])")
 _MANY = 100
+_PARTS = re.compile(rb"[\^= \0\\]+")
 _RUN = re.compile(rb"[0-9][0-9.]{3,}")
 _RUN_BEFORE_TAG = re.compile(rb"([0-9][0-9.]{3,})[0-9.]\0")
 """In an encoded data set the byte after a value is the next tag's, and group 0038 begins with an 8."""
@@ -82,7 +86,9 @@ class Identifiers:
 
     def are_in_text(self, value: bytes) -> bool:
         """Tell whether text that is about to be kept holds any of them."""
-        if self.count(value):
+        if self.count(value) or self._has_written_date(value):
+            return True
+        if not value.isascii() and any(self.count(folded) for folded in _fold(value)):
             return True
         return bool(self.short_numbers) and not self.short_numbers.isdisjoint(_RUN.findall(value))
 
@@ -92,7 +98,19 @@ class Identifiers:
 
     def are_in_bytes(self, value: bytes) -> bool:
         """Tell whether a binary value spells one of those too long to be there by chance."""
-        return bool(self.count(value, with_bounded=False))
+        # Profiles and tables hold text with two bytes a letter; without its NULs it reads as any other.
+        return bool(
+            self.count(value, with_bounded=False) or self.count(value.replace(b"\0", b""), with_bounded=False)
+        )
+
+    def _has_written_date(self, value: bytes) -> bool:
+        """Tell whether text holds one of the dates with its parts set apart, as in 1931-02-03."""
+        if not self.dates:
+            return False
+        written = {
+            b"%s%02d%02d" % (year, int(month), int(day)) for year, month, day in _WRITTEN_DATE.findall(value)
+        }
+        return not written.isdisjoint(self.dates)
 
     def count(self, data: bytes, *, with_bounded: bool = True) -> int:
         """Count the tokens that are somewhere in `data`."""
@@ -116,6 +134,16 @@ class Identifiers:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("identifiers of a patient stay in the process that read them")
+
+
+def _fold(value: bytes) -> Iterator[bytes]:
+    """Give what a text that is not ASCII says in plain letters (full-width ones are letters too), by each codec."""
+    for codec in _CODECS:
+        try:
+            text = value.decode(codec)
+        except UnicodeError:
+            continue
+        yield unicodedata.normalize("NFKC", text).encode("ascii", "ignore")
 
 
 def _stands_alone(word: bytes, data: bytes) -> bool:
@@ -170,4 +198,6 @@ def _payload_tokens(dataset: DataSet) -> tuple[bytes, ...]:
         for tag in (_PATIENT_NAME, _PATIENT_ID, _SOP_INSTANCE_UID, _STUDY_INSTANCE_UID)
         if tag in dataset
     ]
+    if _PATIENT_NAME in dataset:
+        values += _PARTS.split(dataset[_PATIENT_NAME].value)
     return tuple({value[:longest] for value in values if len(value) >= shortest and len(set(value)) > 1})

@@ -18,7 +18,7 @@ from tasks.dicom.encode import EXPLICIT_LITTLE_ENDIAN, IMPLICIT_LITTLE_ENDIAN
 from tasks.dicom.payload import locate_payload
 from tasks.dicom.sniff import archive_or_junk, classify_preamble
 from tasks.dicom.values import encodings_of, text_of
-from tasks.dicom.walk import UNDEFINED, Damage, NeedMore, PayloadSpan, Walker
+from tasks.dicom.walk import UNDEFINED, Damage, NeedMore, Walker
 from tasks.records import Finding, Reject
 
 EXPLICIT_BIG_ENDIAN = "1.2.840.10008.1.2.2"
@@ -87,6 +87,7 @@ class _Reader:
         self.limits = limits
         self.pixels = pixels
         self.findings: list[Finding] = []
+        self.pixels_known = True
         self.window = source.read(0, limits.window_bytes)
 
     def note(self, code: str) -> None:
@@ -198,7 +199,10 @@ class _Reader:
             if not is_registered_uid(declared):
                 if not _UID.fullmatch(declared):
                     raise Damage("UNKNOWN_TRANSFER_SYNTAX")
+                # The UID may be anybody's words: it is not written again, nor are pixels nobody can read.
                 self.note("UNKNOWN_TRANSFER_SYNTAX")
+                self.pixels_known = False
+                return actual
             if not explicit:
                 self.note("TS_MISMATCH")
             return declared
@@ -209,9 +213,9 @@ class _Reader:
     def _walk(self, meta: DataSet, source: ByteSource, start: int, explicit: bool, syntax: str) -> Header:
         walker, dataset = self._walk_growing(source, start, explicit)
         payload = None
-        if walker.payloads:
+        if walker.payloads and self.pixels_known:
             span = walker.payloads[0]
-            located = locate_payload(source, span, self._is_compressed(syntax, span), walk=self.pixels)
+            located = locate_payload(source, span, syntax not in UNCOMPRESSED, walk=self.pixels)
             payload = located.payload
             self.findings += located.findings
             if self.pixels and located.end is not None:
@@ -228,12 +232,6 @@ class _Reader:
             tuple(dict.fromkeys(self.findings)),
             encodings_of(dataset),
         )
-
-    def _is_compressed(self, syntax: str, span: PayloadSpan) -> bool:
-        """Tell whether fragments are due; under a syntax nobody registered, as the element itself says."""
-        if is_registered_uid(syntax):
-            return syntax not in UNCOMPRESSED
-        return span.length == UNDEFINED
 
     def _walk_growing(self, source: ByteSource, start: int, explicit: bool) -> tuple[Walker, DataSet]:
         length = self.limits.window_bytes
