@@ -278,7 +278,10 @@ class _errors_explained:  # noqa: N801 - reads as a statement
         if isinstance(error, ConfigurationError):
             self._end(ExitCode.CONFIGURATION, str(error))
         if isinstance(error, PipelineError):
-            self._end(ExitCode.FAILED, f"The run failed: {error} Run the same command again to resume.")
+            self._end(
+                ExitCode.FAILED,
+                f"The run failed: {str(error).rstrip('.')}. Run the same command again to resume.",
+            )
         # What went wrong elsewhere may quote a value; its type and the place are enough to report it.
         name = kind.__name__ if kind else "error"
         self._end(
