@@ -3,12 +3,15 @@
 The order is the argument. Structure is checked before anything is believed; values are repaired before
 they are de-identified, since a date that cannot be read cannot be shifted; the output is encoded
 anew; and its bytes are searched for the input's identifiers before anybody may write them.
+
+This is the careful way: it takes nothing for granted and decides every case. `recall` is the quick one, for
+plain files: it gives the very same result, and leaves to this one whatever is not plain.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from tasks.cleaning.pixel_module import check_pixel_module
@@ -27,10 +30,12 @@ from tasks.dicom.encode import (
     encode_payload,
     split_at_payload,
 )
-from tasks.dicom.pixels import check_pixels
+from tasks.dicom.json_model import header_json
+from tasks.dicom.pixels import check_pixels, expected_pixel_bytes
 from tasks.dicom.reader import Limits, read_header
 from tasks.dicom.values import encodings_of
 from tasks.records import Finding, Reject
+from tasks.tables.rows import header_columns
 
 _IDENTITY_TAGS = (0x00080018, 0x0020000D, 0x0020000E)
 """SOP Instance, Study Instance and Series Instance UID."""
@@ -42,30 +47,46 @@ class CleanInstance:
 
     Attributes
     ----------
+    PatientID, StudyInstanceUID, SeriesInstanceUID, SOPInstanceUID
+        As written.
+    transfer_syntax
+        UID of the syntax it is encoded in.
     head, tail
         Encoded bytes before and after the pixel data.
     payload
         Where the pixel data is copied from; None where there is none, or none is wanted.
+    has_pixel_data, pixel_bytes
+        Whether the source has pixel data, and its length in bytes, padding included; 0 without.
+    expected_pixel_bytes
+        What the header asks for, without padding; None where compressed or unknown.
+    header
+        The de-identified header as DICOM JSON.
+    columns
+        What the header says in the columns of the table of instances.
+    findings
+        What was repaired, doubted or removed, in the order it was met.
     """
 
-    deidentified: Deidentified
-    header: Header
+    PatientID: str
+    StudyInstanceUID: str
+    SeriesInstanceUID: str
+    SOPInstanceUID: str
+    transfer_syntax: str
     head: bytes
     tail: bytes
     payload: Payload | None
+    has_pixel_data: bool
+    pixel_bytes: int
+    expected_pixel_bytes: int | None
+    header: bytes
+    columns: Mapping[str, object]
     findings: tuple[Finding, ...]
-    encodings: tuple[str, ...]
-
-    @property
-    def explicit(self) -> bool:
-        """Whether the output's syntax writes VRs."""
-        return self.header.transfer_syntax != IMPLICIT_LITTLE_ENDIAN
 
     def pieces(self) -> Iterator[bytes]:
         """Give the cleaned file in pieces, in memory that does not grow with the pixel data."""
         yield self.head
         if self.payload is not None:
-            yield from encode_payload(self.payload, explicit=self.explicit)
+            yield from encode_payload(self.payload, explicit=self.transfer_syntax != IMPLICIT_LITTLE_ENDIAN)
         if self.tail:
             yield self.tail
 
@@ -107,7 +128,7 @@ def clean_instance(
     if payload is not None and needs_pixel_review(header.dataset):
         return Reject("PIXEL_REVIEW")
     clean = _encode(header, deidentified, payload, (*header.findings, *repairs, *doubts), encodings)
-    return _self_check(clean, None if dataset is header.dataset else header)
+    return _self_check(clean, deidentified, None if dataset is header.dataset else header)
 
 
 def _content_digest(header: Header) -> bytes:
@@ -130,34 +151,50 @@ def _encode(
     explicit = header.transfer_syntax != IMPLICIT_LITTLE_ENDIAN
     meta = encode_meta(deidentified.SOPClassUID, deidentified.SOPInstanceUID, header.transfer_syntax)
     before, after = split_at_payload(deidentified.dataset, payload)
+    pixels = header.payload
+    compressed = pixels is not None and pixels.encapsulated
     return CleanInstance(
-        deidentified,
-        header,
-        meta + encode_dataset(before, explicit=explicit),
-        encode_dataset(after, explicit=explicit),
-        payload,
-        (*findings, *deidentified.findings),
-        encodings,
+        PatientID=deidentified.PatientID,
+        StudyInstanceUID=deidentified.StudyInstanceUID,
+        SeriesInstanceUID=deidentified.SeriesInstanceUID,
+        SOPInstanceUID=deidentified.SOPInstanceUID,
+        transfer_syntax=header.transfer_syntax,
+        head=meta + encode_dataset(before, explicit=explicit),
+        tail=encode_dataset(after, explicit=explicit),
+        payload=payload,
+        has_pixel_data=pixels is not None,
+        pixel_bytes=0 if pixels is None else pixels.length + pixels.length % 2,
+        expected_pixel_bytes=None if compressed else expected_pixel_bytes(header.dataset),
+        header=header_json(deidentified.dataset, encodings).encode(),
+        columns=header_columns(deidentified.dataset, encodings),
+        findings=(*findings, *deidentified.findings),
     )
 
 
-def _self_check(clean: CleanInstance, unrepaired: Header | None) -> CleanInstance | Reject:
+def _self_check(
+    clean: CleanInstance, deidentified: Deidentified, unrepaired: Header | None
+) -> CleanInstance | Reject:
     """Search the output's bytes for its own input's identifiers; found means withheld, never guessed.
 
     Where values were repaired, the bytes they had before are searched for too: a repair may have
     emptied an undecodable name or rewritten a date.
     """
-    searched = [clean.deidentified.identifiers]
+    searched = [deidentified.identifiers]
     if unrepaired is not None:
         searched.append(Identifiers.collect(unrepaired.dataset, unrepaired.encodings))
     for identifiers in searched:
-        if find_residual(clean.head + clean.tail, identifiers, clean.deidentified.generated):
+        if find_residual(clean.head + clean.tail, identifiers, deidentified.generated):
             return Reject("IDENTIFIER_LEFT")
-    if clean.payload is not None:
-        for piece in _overlapping_pieces(clean.payload, overlap=64):
-            if any(find_in_payload(piece, identifiers) for identifiers in searched):
-                return Reject("IDENTIFIER_LEFT", "(7FE0,0010)")
+    if any(is_in_pixels(clean.payload, identifiers) for identifiers in searched):
+        return Reject("IDENTIFIER_LEFT", "(7FE0,0010)")
     return clean
+
+
+def is_in_pixels(payload: Payload | None, identifiers: Identifiers) -> bool:
+    """Tell whether the pixel data spells an identifier; it is read in pieces, whatever its size."""
+    return payload is not None and any(
+        find_in_payload(piece, identifiers) for piece in _overlapping_pieces(payload, overlap=64)
+    )
 
 
 def _overlapping_pieces(payload: Payload, overlap: int) -> Iterator[bytes]:

@@ -25,17 +25,16 @@ from prefect.runtime import task_run
 from prefect.tasks import Task, exponential_backoff
 
 from expectations.contracts import FINDINGS, INSTANCES
-from tasks.clean import CleanInstance, clean_instance
+from tasks.clean import CleanInstance
 from tasks.deid.deidentify import Deidentifier
 from tasks.deid.profile import load_profile
 from tasks.deid.pseudonyms import Pseudonyms
 from tasks.dicom.element import ByteSource
-from tasks.dicom.json_model import header_json
-from tasks.dicom.pixels import expected_pixel_bytes
 from tasks.errors import ConfigurationError, PipelineError, TransientError, value_free
 from tasks.layout import PUBLISHED_DICOM, Staging, instance_path
 from tasks.ledger.batching import read_manifest
 from tasks.project_key import find_key
+from tasks.recall.cleaner import Cleaner
 from tasks.records import Batch, BatchReport, Finding, Reject, RunPlan, SourceObject, utc_now
 from tasks.staged import STAGED, content_of_header, dump_record, table_bytes
 from tasks.storage.byte_source import Unreadable, open_source, sha256
@@ -137,7 +136,7 @@ def process_objects(
 
 @dataclass(frozen=True, slots=True)
 class _Worker:
-    deidentifier: Deidentifier
+    cleaner: Cleaner
     pseudonyms: Pseudonyms
     s3: dict[str, Any]
 
@@ -157,7 +156,7 @@ def worker_of(plan: RunPlan) -> _Worker:
             "A worker has another key than the run. Give every worker the same DICOMFLOW_KEY."
         )
     profile = load_profile(plan.profile)
-    return _Worker(Deidentifier(key, profile), Pseudonyms(key), dict(plan.s3))
+    return _Worker(Cleaner(Deidentifier(key, profile)), Pseudonyms(key), dict(plan.s3))
 
 
 @dataclass(slots=True)
@@ -271,7 +270,7 @@ class _Batch:
                     opened = open_source(obj, worker.s3, headers_only=not self.with_files)
                     source = stack.enter_context(opened)
                 counted = _Counted(source, self.last_try)
-                clean = clean_instance(counted, worker.deidentifier, pixels=self.with_files)
+                clean = worker.cleaner.clean(counted, pixels=self.with_files)
                 self.bytes_read += min(counted.bytes_read, source.size)
                 if isinstance(clean, Reject):
                     return clean
@@ -285,8 +284,9 @@ class _Batch:
 
     def _write_file(self, clean: CleanInstance) -> tuple[str, int, str]:
         """Stage the cleaned file; returns its path below `published/`, its size and its SHA-256."""
-        ids = clean.deidentified
-        path = instance_path(ids.PatientID, ids.StudyInstanceUID, ids.SeriesInstanceUID, ids.SOPInstanceUID)
+        path = instance_path(
+            clean.PatientID, clean.StudyInstanceUID, clean.SeriesInstanceUID, clean.SOPInstanceUID
+        )
         pieces = _Hashed(clean.pieces())
         self.store.write_unsynced(f"{self.staging.dicom}/{path}", pieces)
         self.bytes_written += pieces.size_bytes
@@ -295,23 +295,20 @@ class _Batch:
     def _record(
         self, clean: CleanInstance, source_ref: str, written: tuple[str, int, str] | None, digest: str | None
     ) -> dict[str, Any]:
-        ids, payload = clean.deidentified, clean.header.payload
-        compressed = payload is not None and payload.encapsulated
         path, size_bytes, sha256_written = written or (None, None, None)
-        header = header_json(ids.dataset, clean.encodings)
+        header = clean.header.decode()
         row = instance_row(
-            ids.dataset,
-            clean.encodings,
+            clean.columns,
             source_ref=source_ref,
             batch_id=self.batch_id,
             file_path=path,
             size_bytes=size_bytes,
             sha256=sha256_written,
-            transfer_syntax=clean.header.transfer_syntax,
+            transfer_syntax=clean.transfer_syntax,
             header_json=header,
-            has_pixel_data=payload is not None,
-            pixel_bytes=payload.length + payload.length % 2 if payload is not None else 0,
-            expected_pixel_bytes=None if compressed else expected_pixel_bytes(clean.header.dataset),
+            has_pixel_data=clean.has_pixel_data,
+            pixel_bytes=clean.pixel_bytes,
+            expected_pixel_bytes=clean.expected_pixel_bytes,
             findings=clean.findings,
         )
         codes = sorted({finding.code for finding in clean.findings})
@@ -320,9 +317,9 @@ class _Batch:
         self.findings += (_finding_row(source_ref, self.batch_id, finding) for finding in clean.findings)
         return {
             "sha256": digest,
-            "SOPInstanceUID": ids.SOPInstanceUID,
-            "StudyInstanceUID": ids.StudyInstanceUID,
-            "PatientID": ids.PatientID,
+            "SOPInstanceUID": clean.SOPInstanceUID,
+            "StudyInstanceUID": clean.StudyInstanceUID,
+            "PatientID": clean.PatientID,
             "content": sha256_written or content_of_header(header),
             "finding_codes": codes,
         }

@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from tasks import clean, process
-from tasks.dicom.element import ByteSource
+from tasks import process
+from tasks.dicom.locate import Meta
 from tasks.errors import ConfigurationError, TransientError
 from tasks.ledger.batching import read_manifest
+from tasks.recall import cleaner
 from tasks.records import BatchReport, Reject
 from tasks.storage.byte_source import LocalSource
 from tests.builders import OTHER_KEY_TEXT, ct_instance, part10, write_study
@@ -27,14 +28,14 @@ def test_whatever_one_object_does_the_others_are_staged(
 ) -> None:
     paths = write_study(tmp_path / "source", instances=3)
     poison = paths[1].read_bytes()
-    real = clean.read_header
+    real = cleaner.locate_meta
 
-    def read_header(source: ByteSource, *arguments: object, **options: object) -> object:
-        if source.read(0, len(poison)) == poison:
+    def locate_meta(window: bytes) -> Meta:
+        if poison.startswith(window):
             raise BaseException("Doerfler^Janette")  # noqa: TRY002 - what a native panic looks like
-        return real(source, *arguments, **options)  # type: ignore[arg-type]
+        return real(window)
 
-    monkeypatch.setattr(clean, "read_header", read_header)
+    monkeypatch.setattr(cleaner, "locate_meta", locate_meta)
     with PlainRun(tmp_path, monkeypatch) as run:
         report = run_batch(run)
     assert (report.staged, report.rejects) == (2, {"INTERNAL_ERROR": 1})

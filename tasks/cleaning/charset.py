@@ -143,7 +143,7 @@ def settle_charset(dataset: DataSet, inherited: tuple[str, ...]) -> Charset:
     encodings = _strict(
         encodings_of(_as_dataset(element), inherited) if element else encodings_of(dataset, inherited)
     )
-    texts = [strip_controls(value, VR, encodings) for VR, value in _unplain_texts(dataset)]
+    texts = unplain_texts(dataset, encodings)
     found = _settle_by_text(texts, spelt, encodings)
     return Charset(found.encodings, found.element or element, (*rules, *found.rules))
 
@@ -151,7 +151,7 @@ def settle_charset(dataset: DataSet, inherited: tuple[str, ...]) -> Charset:
 def _settle_by_text(texts: list[bytes], terms: list[str], encodings: tuple[str, ...]) -> Charset:
     """Try the declared set, then UTF-8, then what escape sequences say; the first that decodes all text wins."""
     if all(_decodes(text, encodings) and not has_upper_controls(text, encodings) for text in texts):
-        return Charset(encodings, None, (CHARSET_DOUBTFUL,) if _is_doubtful(texts, encodings) else ())
+        return Charset(encodings, None, (CHARSET_DOUBTFUL,) if is_doubtful(texts, encodings) else ())
     if all(_decodes(text, _UTF_8) and b"\x1b" not in text for text in texts):
         rule = CHARSET_UTF_8 if encodings == ("ascii",) else CHARSET_REALLY_UTF_8
         return Charset(_UTF_8, _declare(["ISO_IR 192"]), (rule,))
@@ -210,13 +210,23 @@ def _strict(encodings: tuple[str, ...]) -> tuple[str, ...]:
     return tuple("ascii" if codec == _DEFAULT_CODEC else codec for codec in encodings)
 
 
-def _unplain_texts(dataset: DataSet) -> Iterator[tuple[str, bytes]]:
-    """Give the texts that are not plain ASCII, also of items that inherit this data set's declaration."""
+def unplain_texts(dataset: DataSet, encodings: tuple[str, ...]) -> list[bytes]:
+    """Give the texts that are not plain ASCII, also of items that inherit this data set's declaration.
+
+    Parameters
+    ----------
+    encodings
+        Python codecs of the data set; control characters they have no use for are left out.
+    """
+    return [strip_controls(value, VR, encodings) for VR, value in _unplain_values(dataset)]
+
+
+def _unplain_values(dataset: DataSet) -> Iterator[tuple[str, bytes]]:
     for element in dataset.values():
         if element.items is not None:
             for item in element.items:
                 if SPECIFIC_CHARACTER_SET not in item:
-                    yield from _unplain_texts(item)
+                    yield from _unplain_values(item)
         elif element.VR in TEXT_VRS and not _PLAIN.fullmatch(element.value):
             yield element.VR, element.value
 
@@ -229,7 +239,7 @@ def _decodes(text: bytes, encodings: tuple[str, ...]) -> bool:
     return True
 
 
-def _is_doubtful(texts: list[bytes], encodings: tuple[str, ...]) -> bool:
+def is_doubtful(texts: list[bytes], encodings: tuple[str, ...]) -> bool:
     """Tell whether text in a Western single-byte set is more likely UTF-8 or Chinese.
 
     Chinese is written in pairs of bytes: every run of high bytes is then a whole number of the

@@ -7,7 +7,7 @@ from tasks.dicom.dictionary import tag_of
 from tasks.dicom.element import DataSet
 
 BIRTH_DATE = tag_of("PatientBirthDate")
-_EXAMINATION_DATES = tuple(map(tag_of, ("StudyDate", "SeriesDate", "AcquisitionDate", "ContentDate")))
+EXAMINATION_DATES = tuple(map(tag_of, ("StudyDate", "SeriesDate", "AcquisitionDate", "ContentDate")))
 
 BIRTH_AFTER_STUDY = Rule(
     "birth-after-study",
@@ -22,7 +22,7 @@ def is_born_after_study(dataset: DataSet) -> bool:
     birth = dataset.get(BIRTH_DATE)
     if birth is None or not birth.value.strip():
         return False
-    for tag in _EXAMINATION_DATES:
+    for tag in EXAMINATION_DATES:
         element = dataset.get(tag)
         if element is not None and element.value.strip():
             return birth.value[:8] > element.value[:8]

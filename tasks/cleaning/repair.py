@@ -73,6 +73,13 @@ def repair(
     return repaired, tuple(walk.findings)
 
 
+def is_valid(element: Element) -> bool:
+    """Tell whether one look at an element's value shows that it needs no repair; a sequence takes more than one."""
+    formats = formats_until(LATEST_DATE)
+    check = (formats.checks if element.tag & _PRIVATE else formats[element.tag]).get(element.VR, refuse)
+    return check is None or (element.items is None and (not element.value or bool(check(element.value))))
+
+
 def describe(latest_date: date = LATEST_DATE) -> list[tuple[str, str]]:
     """List every cleaning rule in force: its id and what it does, in a sentence."""
     return [(rule.rule_id, rule.describe()) for rule in all_rules(latest_date)]

@@ -6,6 +6,7 @@ thought of is not in it, whatever it is called and wherever it hides.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from tasks.deid.actions import RETAIN_MODIFIED_DATES
@@ -19,7 +20,7 @@ from tasks.deid.plan import make_plan
 from tasks.deid.pseudonyms import Pseudonyms, normalize
 from tasks.deid.residual import Generated
 from tasks.deid.rules import Profile
-from tasks.deid.work import Work
+from tasks.deid.work import NOBODY, Patient, Work
 from tasks.dicom.dictionary import format_tag
 from tasks.dicom.element import DataSet, Element
 from tasks.dicom.values import decode, encode_text, encodings_of
@@ -29,7 +30,16 @@ _ODD_GROUP = 0x00010000
 _CHARACTER_SET = 0x00080005
 _PATIENT_NAME, _PATIENT_ID, _ISSUER = 0x00100010, 0x00100020, 0x00100021
 _SOP_INSTANCE_UID, _STUDY_INSTANCE_UID, _SERIES_INSTANCE_UID = 0x00080018, 0x0020000D, 0x0020000E
+_PATIENT_VRS = {_PATIENT_NAME: "PN", _PATIENT_ID: "LO"}
 _ENTITY_UIDS = (_SOP_INSTANCE_UID, _STUDY_INSTANCE_UID, _SERIES_INSTANCE_UID)
+
+
+_NO_IDENTIFIERS = Identifiers(())
+
+
+def private_findings(tags: list[int]) -> tuple[Finding, ...]:
+    """Give what there is to say about the private elements of a main data set: blocks that nobody reserved."""
+    return tuple(Finding("private-creator", format_tag(tag), "PRIVATE_NO_CREATOR") for tag in _orphans(tags))
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -104,6 +114,40 @@ class Deidentifier:
             treated = self._treat_instance(work, dataset, content_digest)
         return self._finish(work, dataset, treated)
 
+    @property
+    def statement(self) -> DataSet:
+        """The elements by which each output says what was done to it."""
+        return self._statement
+
+    def patient_of(self, patient_id: bytes, issuer: bytes, encodings: tuple[str, ...]) -> Patient | None:
+        """Tell whom an instance speaks of by the values of Patient ID and its issuer; None without an ID."""
+        wanted, by = (normalize(decode(value, encodings, "replace")) for value in (patient_id, issuer))
+        return self._patient(by, wanted, "") if wanted else None
+
+    def treat_element(
+        self, element: Element, encodings: tuple[str, ...], patient: Patient = NOBODY
+    ) -> tuple[Element | None, Work]:
+        """Treat one element of a main data set by itself; gives what is written, and what was noted on the way.
+
+        What becomes of an element depends on nothing beside it but the patient and the character set, as
+        long as no identifier of the instance is found in what is kept: that, coded entries (`CODE_TAGS`)
+        and private blocks are for whoever puts the elements together.
+        """
+        work = Work(self._pseudonyms, _NO_IDENTIFIERS, encodings)
+        work.walk = lambda item, path: self._treat_item(work, item, path)
+        work.patient = patient
+        tag = element.tag
+        if tag & _ODD_GROUP:
+            return None, work
+        treated = self._treat(work, DataSet({tag: element}), "").get(tag)
+        if tag in _ENTITY_UIDS:
+            origin = element.value.strip(b" \0")
+            treated = Element(tag, "UI", encode_text("UI", self._pseudonyms.uid(origin)))
+        elif tag in _PATIENT_VRS:
+            VR = _PATIENT_VRS[tag]
+            treated = Element(tag, VR, encode_text(VR, work.patient.pseudonym))
+        return treated, work
+
     def _treat_instance(self, work: Work, dataset: DataSet, content_digest: bytes) -> DataSet:
         work.walk = lambda item, path: self._treat_item(work, item, path)
         origins = {tag: _origin_of_uid(work, dataset, tag, content_digest) for tag in _ENTITY_UIDS}
@@ -112,27 +156,34 @@ class Deidentifier:
             work.find("patient-id", "", _PATIENT_ID, "MISSING_PATIENT_ID")
         if not _ascii(dataset, SOP_CLASS_UID):
             work.find("sop-class", "", SOP_CLASS_UID, "MISSING_SOP_CLASS")
-        work.issuer = _text(work, dataset, _ISSUER)
         study = origins[_STUDY_INSTANCE_UID].decode("latin-1")
-        work.patient = self._pseudonyms.patient(work.issuer, patient_id, study)
-        work.shift_days = self._pseudonyms.shift_days(work.patient)
+        work.patient = self._patient(_text(work, dataset, _ISSUER), patient_id, study)
         treated = self._treat(work, dataset, "")
         for tag, origin in origins.items():
             treated[tag] = Element(tag, "UI", encode_text("UI", self._pseudonyms.uid(origin)))
-        for tag, VR in ((_PATIENT_NAME, "PN"), (_PATIENT_ID, "LO")):
-            treated[tag] = work.write(tag, VR, encode_text(VR, work.patient))
+        for tag, VR in _PATIENT_VRS.items():
+            treated[tag] = work.write(tag, VR, encode_text(VR, work.patient.pseudonym))
         return treated
+
+    def _patient(self, issuer: str, patient_id: str, study: str) -> Patient:
+        pseudonym = self._pseudonyms.patient(issuer, patient_id, study)
+        return Patient(pseudonym, issuer, self._pseudonyms.shift_days(pseudonym))
 
     def _treat_item(self, work: Work, item: DataSet, path: str) -> DataSet:
         """Treat an item, which may be in another character set and speak of another patient."""
-        outer = work.encodings, work.patient, work.issuer
+        encodings = work.encodings
         if _CHARACTER_SET in item:
-            work.encodings = encodings_of(item, work.encodings)
+            work.encodings = encodings_of(item, encodings)
         if _PATIENT_ID in item and (patient_id := _text(work, item, _PATIENT_ID)):
-            work.issuer = _text(work, item, _ISSUER) or work.issuer
-            work.patient = self._pseudonyms.patient(work.issuer, patient_id, "")
-        treated = self._treat(work, item, path)
-        work.encodings, work.patient, work.issuer = outer
+            outer = work.patient
+            issuer = _text(work, item, _ISSUER) or outer.issuer
+            other = self._pseudonyms.patient(issuer, patient_id, "")
+            work.patient = Patient(other, issuer, outer.shift_days)
+            treated = self._treat(work, item, path)
+            work.patient = outer
+        else:
+            treated = self._treat(work, item, path)
+        work.encodings = encodings
         return treated
 
     def _treat(self, work: Work, dataset: DataSet, path: str) -> DataSet:
@@ -161,7 +212,7 @@ class Deidentifier:
         return Deidentified(
             dataset=finished,
             findings=tuple(dict.fromkeys(work.findings)),
-            PatientID=work.patient,
+            PatientID=work.patient.pseudonym,
             StudyInstanceUID=_ascii(finished, _STUDY_INSTANCE_UID),
             SeriesInstanceUID=_ascii(finished, _SERIES_INSTANCE_UID),
             SOPInstanceUID=_ascii(finished, _SOP_INSTANCE_UID),
@@ -197,14 +248,19 @@ def _drop_unknown(work: Work, element: Element, _path: str) -> None:
 def _drop_private(work: Work, tags: list[int], path: str) -> None:
     """Count private elements, and report each block that nobody reserved (PS3.5 section 7.8.1)."""
     work.removed["private"] = work.removed.get("private", 0) + len(tags)
+    for tag in _orphans(tags):
+        work.find("private-creator", path, tag, "PRIVATE_NO_CREATOR")
+
+
+def _orphans(tags: list[int]) -> Iterable[int]:
+    """Give the first element of each block without a creator."""
     creators = {tag for tag in tags if 0x10 <= tag & 0xFFFF <= 0xFF}
     orphans: dict[int, int] = {}
     for tag in tags:
         creator = tag & 0xFFFF0000 | tag >> 8 & 0xFF
         if creator not in creators and tag not in creators and tag & 0xFFFF:
             orphans.setdefault(creator, tag)
-    for tag in orphans.values():
-        work.find("private-creator", path, tag, "PRIVATE_NO_CREATOR")
+    return orphans.values()
 
 
 def _text(work: Work, dataset: DataSet, tag: int) -> str:

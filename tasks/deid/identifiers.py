@@ -80,9 +80,30 @@ class Identifiers:
         encodings
             Python codecs of the data set.
         """
-        tokens: set[Tokens] = set()
-        _collect(dataset, encodings, tokens)
-        return cls(tokens, _payload_tokens(dataset))
+        return cls(collect_tokens(dataset, encodings), payload_tokens(dataset))
+
+    def __or__(self, other: Identifiers) -> Identifiers:
+        """Give the identifiers of both; `payload` is that of the first."""
+        both = Identifiers((), self.payload)
+        both.words = self.words | other.words
+        both.bounded = self.bounded | other.bounded
+        both.numbers = self.numbers | other.numbers
+        both.short_numbers = self.short_numbers | other.short_numbers
+        both.dates = self.dates | other.dates
+        return both
+
+    def are_kept(self, texts: Iterable[bytes], numbers: Iterable[bytes], raw: Iterable[bytes]) -> bool:
+        """Tell whether any of them is in what an output would keep: text, number strings, binary values.
+
+        A value is searched beside the others: what is found may go across two of them, and is then not there
+        when each is searched by itself.
+        """
+        spelled = b"\\".join(raw)
+        return (
+            self.are_in_text(b"\\".join(texts))
+            or self.are_in_numbers(b"\\".join(numbers))
+            or (bool(spelled) and self.are_in_bytes(spelled))
+        )
 
     def are_in_text(self, value: bytes) -> bool:
         """Tell whether text that is about to be kept holds any of them."""
@@ -164,6 +185,13 @@ def _stands_alone(word: bytes, data: bytes) -> bool:
     return False
 
 
+def collect_tokens(dataset: DataSet, encodings: tuple[str, ...]) -> set[Tokens]:
+    """Collect the searchable forms of all identifiers of an original data set, at every depth."""
+    tokens: set[Tokens] = set()
+    _collect(dataset, encodings, tokens)
+    return tokens
+
+
 def _collect(dataset: DataSet, encodings: tuple[str, ...], tokens: set[Tokens]) -> None:
     if _CHARACTER_SET in dataset:
         encodings = encodings_of(dataset, encodings)
@@ -190,7 +218,7 @@ def _kinds() -> dict[int, _Kind]:
     return kinds | {tag_of(keyword): line_tokens for keyword in _LINES}
 
 
-def _payload_tokens(dataset: DataSet) -> tuple[bytes, ...]:
+def payload_tokens(dataset: DataSet) -> tuple[bytes, ...]:
     """Give the few byte strings of the instance that pixel data must not hold, exactly as the header has them."""
     shortest, longest = _PAYLOAD_TOKEN
     values = [

@@ -66,10 +66,7 @@ def keep_bytes(vrs: frozenset[str]) -> Treatment:
 def _keep_bytes(work: Work, element: Element, path: str) -> Element | None:
     if _PROSE.fullmatch(element.value):
         return _refuse(work, element, path, "WRONG_VR")
-    if work.identifiers.are_in_bytes(element.value):
-        work.find("identifier-in-text", path, element.tag, "BAD_TEXT")
-        return None
-    return element
+    return work.keep_bytes(element, path)
 
 
 def keep_code_string(work: Work, element: Element, path: str) -> Element | None:

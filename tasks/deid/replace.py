@@ -89,7 +89,7 @@ def name_patient(tag: int, VR: str) -> Treatment:
         _check_vr(work, element, path, VR)
         if path and not _has_value(element):
             return Element(tag, VR)
-        return work.write(tag, VR, encode_text(VR, work.patient))
+        return work.write(tag, VR, encode_text(VR, work.patient.pseudonym))
 
     return treat
 
@@ -100,7 +100,7 @@ def key_text(tag: int, VR: str, purpose: str, *, per_patient: bool = False) -> T
     def treat(work: Work, element: Element, path: str) -> Element | None:
         _check_vr(work, element, path, VR)
         values = [normalize(value) for value in _text(work, element).split("\\")]
-        scope = f"{work.patient}\x1f" if per_patient else ""
+        scope = f"{work.patient.pseudonym}\x1f" if per_patient else ""
         keyed = [
             work.pseudonyms.text(purpose, scope + value, SHORT_LENGTH) if value else "" for value in values
         ]
@@ -146,7 +146,7 @@ def shift(tag: int, VR: str) -> Treatment:
         if VR == "TM":
             if element.items is None and are_times(element.value):
                 return work.keep_number(Element(tag, VR, element.value), path)
-        elif element.items is None and (moved := move(element.value, work.shift_days)) is not None:
+        elif element.items is None and (moved := move(element.value, work.patient.shift_days)) is not None:
             return work.write(tag, VR, moved)
         work.find("date-unreadable", path, tag, code)
         return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 from tasks.deid.identifiers import Identifiers
 from tasks.deid.pseudonyms import Pseudonyms
@@ -12,15 +13,32 @@ from tasks.dicom.element import DataSet, Element
 from tasks.records import Finding
 
 
+class Patient(NamedTuple):
+    """Whom a data set speaks of.
+
+    Attributes
+    ----------
+    pseudonym
+        As written.
+    issuer
+        Issuer of Patient ID, normalised; an item's patient has the same unless it says otherwise.
+    shift_days
+        Days by which the dates move: those of the instance's patient, in its items too.
+    """
+
+    pseudonym: str
+    issuer: str
+    shift_days: int
+
+
+NOBODY = Patient("", "", 0)
+
+
 class Work:
     """State of one pass over one instance.
 
     Attributes
     ----------
-    patient
-        Pseudonym of the patient the data set at hand speaks of; an item may speak of another.
-    shift_days
-        Days by which this instance's dates move.
     encodings
         Python codecs of the data set at hand.
     walk
@@ -30,6 +48,8 @@ class Work:
     searching
         Whether each kept value is searched for them. Not on the first pass, which only collects the
         kept values: one search over all of them is cheap, one a value is not.
+    asked_for_patient
+        Whether a treatment asked whose element it is: if none did, the result is the same for any patient.
     removed
         Elements removed because nobody knows them, by tag; private ones together.
     written
@@ -37,17 +57,17 @@ class Work:
     """
 
     __slots__ = (
+        "_patient",
+        "asked_for_patient",
         "encodings",
         "findings",
         "identifiers",
-        "issuer",
+        "kept_bytes",
         "kept_numbers",
         "kept_text",
-        "patient",
         "pseudonyms",
         "removed",
         "searching",
-        "shift_days",
         "walk",
         "written",
     )
@@ -65,14 +85,24 @@ class Work:
         self.encodings = encodings
         self.searching = searching
         self.walk: Callable[[DataSet, str], DataSet]
-        self.issuer = ""
-        self.patient = ""
-        self.shift_days = 0
+        self._patient = NOBODY
+        self.asked_for_patient = False
         self.findings: list[Finding] = []
         self.removed: dict[str, int] = {}
         self.kept_text: list[bytes] = []
         self.kept_numbers: list[bytes] = []
+        self.kept_bytes: list[bytes] = []
         self.written: list[tuple[int, bytes]] = []
+
+    @property
+    def patient(self) -> Patient:
+        """The patient the data set at hand speaks of; an item may speak of another."""
+        self.asked_for_patient = True
+        return self._patient
+
+    @patient.setter
+    def patient(self, patient: Patient) -> None:
+        self._patient = patient
 
     def find(self, rule: str, path: str, tag: int, code: str) -> None:
         """Record a finding at `tag` below `path`."""
@@ -100,11 +130,17 @@ class Work:
             return self._emptied(element, path, "identifier-in-text")
         return element
 
+    def keep_bytes(self, element: Element, path: str) -> Element | None:
+        """Keep a binary value, unless it turns out to spell an identifier of this very instance."""
+        self.kept_bytes.append(element.value)
+        if self.searching and self.identifiers.are_in_bytes(element.value):
+            self.find("identifier-in-text", path, element.tag, "BAD_TEXT")
+            return None
+        return element
+
     def kept_identifiers(self) -> bool:
         """Tell whether anything that was kept holds an identifier, so that a searching pass is due."""
-        return self.identifiers.are_in_text(b"\\".join(self.kept_text)) or self.identifiers.are_in_numbers(
-            b"\\".join(self.kept_numbers)
-        )
+        return self.identifiers.are_kept(self.kept_text, self.kept_numbers, self.kept_bytes)
 
     def _emptied(self, element: Element, path: str, rule: str) -> Element:
         # Emptied and not removed: as safe, and an attribute of type 2 stays present.

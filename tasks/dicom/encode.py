@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
+from functools import lru_cache
 
 from tasks.dicom.dictionary import LONG_VRS
 from tasks.dicom.element import DataSet, Element, Payload
@@ -43,13 +44,15 @@ def encode_dataset(dataset: DataSet, *, explicit: bool) -> bytes:
 
 
 def _encode_elements(dataset: DataSet, explicit: bool) -> Iterator[bytes]:
-    for tag in sorted(dataset):
-        element = dataset[tag]
-        value = element.value if element.items is None else _encode_items(element.items, explicit)
-        if len(value) % 2:
-            value += b"\0"
-        yield _element_header(element, len(value), explicit)
-        yield value
+    return (encode_element(dataset[tag], explicit=explicit) for tag in sorted(dataset))
+
+
+def encode_element(element: Element, *, explicit: bool) -> bytes:
+    """Encode one element, its items too."""
+    value = element.value if element.items is None else _encode_items(element.items, explicit)
+    if len(value) % 2:
+        value += b"\0"
+    return _element_header(element, len(value), explicit) + value
 
 
 def _encode_items(items: tuple[DataSet, ...], explicit: bool) -> bytes:
@@ -74,19 +77,28 @@ def _element_header(element: Element, length: int, explicit: bool) -> bytes:
 
 def encode_meta(SOPClassUID: str, SOPInstanceUID: str, transfer_syntax: str) -> bytes:
     """Write a zero preamble and a new group 0002 that names nobody but us (PS3.10 section 7.1, PS3.15 E.1.1)."""
-    meta = DataSet()
+    instance = encode_element(Element(0x00020003, "UI", encode_text("UI", SOPInstanceUID)), explicit=True)
+    before, after = _meta_around(SOPClassUID, transfer_syntax)
+    length = len(before) + len(instance) + len(after)
+    return b"".join((_META_START, length.to_bytes(4, "little"), before, instance, after))
+
+
+_META_START = b"\0" * 128 + b"DICM" + _SHORT.pack(0x0002, 0x0000, b"UL", 4)
+
+
+@lru_cache(maxsize=256)
+def _meta_around(SOPClassUID: str, transfer_syntax: str) -> tuple[bytes, bytes]:
+    """Encode what of group 0002 comes before the instance's UID and after it."""
+    before = DataSet({0x00020001: Element(0x00020001, "OB", b"\0\1")})
+    before[0x00020002] = Element(0x00020002, "UI", encode_text("UI", SOPClassUID))
+    after = DataSet()
     for tag, VR, value in (
-        (0x00020001, "OB", b"\0\1"),
-        (0x00020002, "UI", encode_text("UI", SOPClassUID)),
-        (0x00020003, "UI", encode_text("UI", SOPInstanceUID)),
-        (0x00020010, "UI", encode_text("UI", transfer_syntax)),
-        (0x00020012, "UI", encode_text("UI", IMPLEMENTATION_CLASS_UID)),
-        (0x00020013, "SH", encode_text("SH", IMPLEMENTATION_VERSION_NAME)),
+        (0x00020010, "UI", transfer_syntax),
+        (0x00020012, "UI", IMPLEMENTATION_CLASS_UID),
+        (0x00020013, "SH", IMPLEMENTATION_VERSION_NAME),
     ):
-        meta[tag] = Element(tag, VR, value)
-    body = encode_dataset(meta, explicit=True)
-    group_length = _SHORT.pack(0x0002, 0x0000, b"UL", 4) + struct.pack("<L", len(body))
-    return b"\0" * 128 + b"DICM" + group_length + body
+        after[tag] = Element(tag, VR, encode_text(VR, value))
+    return encode_dataset(before, explicit=True), encode_dataset(after, explicit=True)
 
 
 def encode_payload(payload: Payload, *, explicit: bool) -> Iterator[bytes]:

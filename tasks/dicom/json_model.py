@@ -32,6 +32,11 @@ def header_json(dataset: DataSet, encodings: tuple[str, ...]) -> str:
     return orjson.dumps(_object(dataset, encodings)).decode()
 
 
+def attribute_json(element: Element, encodings: tuple[str, ...]) -> bytes:
+    """Write one member of the object: the attribute's tag and what it is; members joined by commas make the whole."""
+    return b'"%08X":%b' % (element.tag, orjson.dumps(_attribute(element, encodings)))
+
+
 def _object(dataset: DataSet, encodings: tuple[str, ...]) -> dict[str, Any]:
     return {f"{tag:08X}": _attribute(dataset[tag], encodings) for tag in sorted(dataset)}
 

@@ -9,6 +9,7 @@ header costs one small read and pixel data is never touched.
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from tasks.dicom import big_endian, deflated
@@ -27,7 +28,7 @@ UNCOMPRESSED = frozenset({IMPLICIT_LITTLE_ENDIAN, EXPLICIT_LITTLE_ENDIAN, EXPLIC
 
 _UID = re.compile(r"[0-9]+(\.[0-9]+)+")
 _TRANSFER_SYNTAX_UID, _MEDIA_SOP_CLASS, _MEDIA_SOP_INSTANCE = 0x00020010, 0x00020002, 0x00020003
-_SOP_CLASS, _SOP_INSTANCE, _PIXEL_REPRESENTATION = 0x00080016, 0x00080018, 0x00280103
+_SOP_CLASS, _SOP_INSTANCE, PIXEL_REPRESENTATION = 0x00080016, 0x00080018, 0x00280103
 _DICOMDIR = "1.2.840.10008.1.3.10"
 
 
@@ -226,7 +227,7 @@ class _Reader:
         self._compare_meta(meta, dataset)
         return Header(
             meta,
-            dataset if explicit else _settle_signs(dataset),
+            _settle_signs(dataset, walker.unsigned if explicit else EITHER_SIGN),
             syntax,
             payload,
             tuple(dict.fromkeys(self.findings)),
@@ -284,19 +285,19 @@ class _Reader:
                 self.note(code)
 
 
-_EITHER_SIGN = frozenset(
+EITHER_SIGN = frozenset(
     {0x00280106, 0x00280107, 0x00280108, 0x00280109, 0x00280110, 0x00280111, 0x00280120, 0x00280121}
 )
 
 
-def _settle_signs(dataset: DataSet) -> DataSet:
+def _settle_signs(dataset: DataSet, tags: Collection[int]) -> DataSet:
     """Read `US or SS` elements as signed where Pixel Representation is 1 (PS3.5 A.1); explicit VRs say so already."""
-    representation = dataset.get(_PIXEL_REPRESENTATION)
-    if representation is None or representation.value != b"\1\0":
+    representation = dataset.get(PIXEL_REPRESENTATION)
+    if not tags or representation is None or representation.value != b"\1\0":
         return dataset
     signed = {
         tag: element._replace(VR="SS")
-        for tag in _EITHER_SIGN
+        for tag in EITHER_SIGN.intersection(tags)
         if (element := dataset.get(tag)) is not None and element.VR == "US"
     }
     return DataSet({**dataset, **signed}) if signed else dataset

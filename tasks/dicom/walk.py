@@ -77,11 +77,11 @@ class Walker:
 
     Attributes
     ----------
-    base
-        Offset of the window in the object; all other offsets are relative to the window.
     size
         Bytes from the start of the window to the end of the object. Where `len(window)` is less,
         reaching beyond raises `NeedMore`.
+    unsigned
+        Tags that got their VR from the dictionary, which may know them as US or SS.
     """
 
     window: bytes
@@ -91,6 +91,7 @@ class Walker:
     max_elements: int = 50_000
     findings: list[Finding] = field(default_factory=list)
     payloads: list[PayloadSpan] = field(default_factory=list)
+    unsigned: set[int] = field(default_factory=set)
     count: int = 0
 
     def note(self, code: str, tag: int | None = None) -> None:
@@ -217,6 +218,7 @@ class Walker:
             return self._read_undefined(tag, VR, start, limit, explicit, depth)
         if VR == "UN" and explicit and not is_private(tag):
             VR = vr_of(tag) or VR
+            self.unsigned.add(tag)
             explicit = VR != "SQ" or self._starts_explicit_item(start)
         end = start + length
         if end > limit:

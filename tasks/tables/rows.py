@@ -44,9 +44,21 @@ _US_BYTES = 2
 _DECIMAL_VRS = frozenset({"DS", "IS"})
 
 
+def header_columns(dataset: DataSet, encodings: Sequence[str]) -> Row:
+    """Give the columns of `expectations.contracts.INSTANCES` that a de-identified data set fills by itself."""
+    columns = extract(dataset, encodings, _INSTANCE_EXTRACTORS)
+    if _DEIDENTIFICATION_METHOD_CODE_SEQUENCE in dataset:
+        columns["deidentification_codes"] = _deidentification_codes(dataset, encodings)
+    return columns
+
+
+def element_columns(element: Element, encodings: Sequence[str]) -> Row:
+    """Give the columns that one element of a main data set fills."""
+    return extract(DataSet({element.tag: element}), encodings, _EXTRACTORS_OF.get(element.tag, ()))
+
+
 def instance_row(
-    dataset: DataSet,
-    encodings: Sequence[str],
+    columns: Mapping[str, object],
     *,
     source_ref: str,
     batch_id: str,
@@ -64,10 +76,8 @@ def instance_row(
 
     Parameters
     ----------
-    dataset
-        The de-identified data set, without pixel data.
-    encodings
-        Python codecs of its text.
+    columns
+        What `header_columns` made of the header.
     file_path, size_bytes, sha256
         Of the cleaned file; None where none is written.
     pixel_bytes, expected_pixel_bytes
@@ -77,7 +87,8 @@ def instance_row(
         What the cleaning changed or doubted in this instance.
     """
     row: Row = dict.fromkeys(_INSTANCE_NAMES)
-    row.update(extract(dataset, encodings, _INSTANCE_EXTRACTORS))
+    row.update(deidentification_codes=[])
+    row.update(columns)
     codes = [finding.code for finding in findings]
     row.update(
         source_ref=source_ref,
@@ -90,7 +101,6 @@ def instance_row(
         has_pixel_data=has_pixel_data,
         pixel_bytes=pixel_bytes,
         expected_pixel_bytes=_pad(expected_pixel_bytes),
-        deidentification_codes=_deidentification_codes(dataset, encodings),
         finding_count=len(codes),
         finding_codes=sorted(set(codes)),
     )
@@ -228,3 +238,7 @@ _CONVERTERS: dict[pa.DataType, Converter] = {
 
 _INSTANCE_NAMES = INSTANCES.names
 _INSTANCE_EXTRACTORS = compile_extractors(INSTANCES)
+_EXTRACTORS_OF = {
+    tag: tuple(extractor for extractor in _INSTANCE_EXTRACTORS if extractor.tag == tag)
+    for tag in {extractor.tag for extractor in _INSTANCE_EXTRACTORS}
+}

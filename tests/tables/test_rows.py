@@ -17,7 +17,14 @@ from tasks.dicom.element import DataSet, Element, Header
 from tasks.dicom.reader import read_header
 from tasks.errors import ContractError
 from tasks.records import Finding
-from tasks.tables.rows import Row, compile_extractors, extract, instance_row, rows_to_table
+from tasks.tables.rows import (
+    Row,
+    compile_extractors,
+    extract,
+    header_columns,
+    instance_row,
+    rows_to_table,
+)
 from tests.builders import buffer, ct_instance
 from tests.tables.rows_of import row_of
 
@@ -43,7 +50,7 @@ def make_row(header: Header, **changes: Any) -> Row:
         "pixel_bytes": 512,
         "expected_pixel_bytes": 511,
     }
-    return instance_row(header.dataset, header.encodings, **(facts | changes))
+    return instance_row(header_columns(header.dataset, header.encodings), **(facts | changes))
 
 
 @pytest.fixture(name="header")
@@ -97,8 +104,7 @@ def test_method_codes_come_out_of_their_sequence_in_order(header: Header) -> Non
     items = tuple(DataSet({0x00080100: Element(0x00080100, "SH", code)}) for code in (b"113107", b"113100"))
     dataset = DataSet(header.dataset | {0x00120064: Element(0x00120064, "SQ", b"", items)})
     row = instance_row(
-        dataset,
-        header.encodings,
+        header_columns(dataset, header.encodings),
         source_ref="",
         batch_id="",
         file_path=None,

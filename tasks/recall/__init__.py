@@ -1,0 +1,1 @@
+"""The quick way through: what becomes of an element is worked out once, and recalled by its bytes."""

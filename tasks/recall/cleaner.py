@@ -1,0 +1,361 @@
+"""Cleans plain objects quickly, with the very result of the careful way, and hands it the others.
+
+A header is cut into its elements without looking into them, or laid beside the last one's template; what
+became of each element is recalled, and worked out where it is new. Then only what depends on the whole
+instance is left: its checks, and the search for its identifiers in what would leave. Where anything is
+not plain, from the preamble to the search, `tasks.clean` decides. So a file has the same outcome on both
+ways, and `tests/recall` holds them to it.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from tasks.clean import CleanInstance, clean_instance, is_in_pixels
+from tasks.cleaning.charset import is_doubtful
+from tasks.deid.codes import CODE_TAGS
+from tasks.deid.deidentify import Deidentifier, private_findings
+from tasks.deid.identifiers import Identifiers, payload_tokens
+from tasks.deid.work import Patient
+from tasks.dicom.element import ByteSource, DataSet, Payload
+from tasks.dicom.encode import encode_meta
+from tasks.dicom.locate import Meta, NeedMore, Spans, Unusual, locate_elements, locate_meta, read_window
+from tasks.dicom.payload import locate_payload
+from tasks.dicom.reader import UNCOMPRESSED, Limits
+from tasks.dicom.walk import PayloadSpan
+from tasks.recall.memory import SETTLING, Memory, Scope, remember
+from tasks.recall.template import Searched, Statement, Template
+from tasks.recall.treated import Treated
+from tasks.recall.verdict import JUDGED, Verdict, judge
+from tasks.records import Finding, Reject
+
+_SOP_CLASS_UID, _SOP_INSTANCE_UID = 0x00080016, 0x00080018
+_STUDY_INSTANCE_UID, _SERIES_INSTANCE_UID = 0x0020000D, 0x0020000E
+_PATIENT_NAME, _PATIENT_ID = 0x00100010, 0x00100020
+_IDENTITY = (
+    *(_SOP_CLASS_UID, _SOP_INSTANCE_UID, _PATIENT_NAME, _PATIENT_ID),
+    *(_STUDY_INSTANCE_UID, _SERIES_INSTANCE_UID),
+)
+_ROWS = 0x00280010
+_ODD_GROUP = 0x00010000
+_FIRST_GROUP = 0x0008
+_FIXED = (*SETTLING, _SOP_CLASS_UID)
+"""Elements that a template fixes even where they were seen to differ: with another value, nothing else holds."""
+_SERIES = 4
+"""Instances in a row that show that a template fits a series."""
+_LEAST_WINDOW, _SPARE = 1 << 12, 512
+_PADDING = b"\0 "
+
+
+class _Behind(NamedTuple):
+    """Elements behind the pixel data; nothing of them is ever kept."""
+
+    tags: list[int]
+    treated: list[Treated]
+
+
+class _Instance(NamedTuple):
+    """One instance, its elements treated; `differing` are those its template does not have, and those behind."""
+
+    meta: Meta
+    tags: list[int]
+    cut: list[bytes]
+    treated: list[Treated]
+    differing: list[Treated]
+    payload: Payload | None
+    behind: _Behind
+
+
+class _Known(NamedTuple):
+    """The template of the last instances, and what else they have in common."""
+
+    transfer_syntax: str
+    SOPClassUID: bytes
+    template: Template
+    scope: Scope
+    patient: Patient
+
+    def fits(self, meta: Meta) -> bool:
+        """Tell whether an instance with this file meta information may match the template."""
+        return self.transfer_syntax == meta.transfer_syntax and self.SOPClassUID == meta.SOPClassUID
+
+
+class Cleaner:
+    """Cleans one object after another; remembers what became of elements, so it belongs to one thread.
+
+    Parameters
+    ----------
+    deidentifier
+        Under the project's key and profile.
+    limits
+        What an object may ask of us.
+    """
+
+    def __init__(self, deidentifier: Deidentifier, limits: Limits = Limits()) -> None:
+        self._deidentifier = deidentifier
+        self._limits = limits
+        self._window = limits.window_bytes
+        self._memory = Memory(deidentifier)
+        self._statement = Statement(deidentifier.statement)
+        self._known: _Known | None = None
+        self._verdicts: dict[tuple[object, ...], Verdict] = {}
+        self._private: dict[tuple[int, ...], tuple[Finding, ...]] = {}
+
+    def clean(self, source: ByteSource, *, pixels: bool) -> CleanInstance | Reject:
+        """Do what `tasks.clean.clean_instance` does, quickly where the object is plain."""
+        try:
+            return self.clean_plain(source, pixels=pixels)
+        except Unusual:
+            return clean_instance(source, self._deidentifier, pixels=pixels, limits=self._limits)
+
+    def clean_plain(self, source: ByteSource, *, pixels: bool) -> CleanInstance | Reject:
+        """Clean a plain object.
+
+        Raises
+        ------
+        Unusual
+            If the object is not plain, which says nothing about what becomes of it.
+        """
+        window = source.read(0, self._window)
+        while True:
+            meta = locate_meta(window)
+            try:
+                instance = self._match(source, window, meta, pixels=pixels)
+                if instance is None:
+                    spans = locate_elements(window, meta.end, source.size, explicit=meta.explicit)
+                    instance = self._learn(source, window, meta, spans, pixels=pixels)
+            except NeedMore as need:
+                window = read_window(source, need.upto, self._limits.header_bytes)
+                continue
+            return self._finish(instance, pixels=pixels)
+
+    # -- from bytes to treated elements -------------------------------------------------------------------
+
+    def _match(self, source: ByteSource, window: bytes, meta: Meta, *, pixels: bool) -> _Instance | None:
+        """Lay an instance beside the template; None where it does not match."""
+        known = self._known
+        if known is None or not known.fits(meta):
+            return None
+        template = known.template
+        matched = template.match(window, meta.end)
+        if matched is None or (not template.pixel_header and matched.end != source.size):
+            return None
+        self._expect(matched.end)
+        differing = self._memory.treat(matched.spans, known.scope, known.patient)
+        cut, treated = template.cut.copy(), template.treated.copy()
+        for place, span, one in zip(template.varying, matched.spans, differing, strict=True):
+            cut[place], treated[place] = span, one
+        payload, behind = self._locate_pixels(
+            source, meta, template.pixel_span(matched.value), known, pixels=pixels
+        )
+        return _Instance(meta, template.tags, cut, treated, differing + behind.treated, payload, behind)
+
+    def _learn(
+        self, source: ByteSource, window: bytes, meta: Meta, spans: Spans, *, pixels: bool
+    ) -> _Instance:
+        """Take an instance element by element, and make of it the template for the next."""
+        tags, cut = spans.tags, spans.cut(window)
+        if not tags or tags[0] >> 16 != _FIRST_GROUP or not CODE_TAGS.isdisjoint(tags):
+            raise Unusual
+        self._expect(spans.ends[-1])
+        settling = {tag: cut[place] for tag in SETTLING if (place := _place_of(tags, tag)) is not None}
+        scope = self._memory.scope_of(meta.explicit, settling)
+        patient = self._memory.patient_of(settling, scope.syntax)
+        treated = self._memory.treat(cut, scope, patient)
+        template = Template(
+            tags,
+            cut,
+            treated,
+            self._varying(tags, cut),
+            explicit=meta.explicit,
+            pixel_header=b"" if spans.payload is None else window[spans.ends[-1] : spans.payload.offset],
+            statement=self._statement,
+        )
+        known = self._known = _Known(meta.transfer_syntax, meta.SOPClassUID, template, scope, patient)
+        payload, behind = self._locate_pixels(source, meta, spans.payload, known, pixels=pixels)
+        differing = [treated[place] for place in template.varying]
+        return _Instance(meta, tags, cut, treated, differing + behind.treated, payload, behind)
+
+    def _varying(self, tags: list[int], cut: list[bytes]) -> list[int]:
+        """Tell where the next instance is expected to differ from this one.
+
+        After a few matches, an instance that does not match begins another series: what differs there is what
+        differed before. Without, it is more of what differs within one.
+        """
+        varying: set[int] = set()
+        known = self._known
+        if known is not None and known.template.tags == tags:
+            before = known.template
+            varying.update(before.varying)
+            if before.served < _SERIES:
+                varying.update([place for place, span in enumerate(cut) if span != before.cut[place]])
+        for tag in _FIXED:
+            varying.discard(-1 if (place := _place_of(tags, tag)) is None else place)
+        place = _place_of(tags, _SOP_INSTANCE_UID)
+        return sorted(varying if place is None else varying | {place})
+
+    def _expect(self, end: int) -> None:
+        """Expect the next header to be about as long; shorter ones bring the window down slowly."""
+        self._window = max(_LEAST_WINDOW, end + _SPARE, (7 * self._window + end) // 8)
+
+    def _locate_pixels(
+        self, source: ByteSource, meta: Meta, span: PayloadSpan | None, known: _Known, *, pixels: bool
+    ) -> tuple[Payload | None, _Behind]:
+        """Find the pixel data and, where they leave too, the elements behind it."""
+        if span is None:
+            return None, _NOTHING
+        located = locate_payload(source, span, meta.transfer_syntax not in UNCOMPRESSED, walk=pixels)
+        if located.findings or located.payload is None or (pixels and located.end is None):
+            raise Unusual
+        if not pixels or located.end == source.size:
+            return located.payload, _NOTHING
+        return located.payload, self._read_behind(source, located.end or 0, meta, located.payload.tag, known)
+
+    def _read_behind(
+        self, source: ByteSource, start: int, meta: Meta, pixel_tag: int, known: _Known
+    ) -> _Behind:
+        length = source.size - start
+        window = source.read(start, min(length, self._limits.window_bytes))
+        try:
+            spans = locate_elements(window, 0, length, explicit=meta.explicit, after=pixel_tag)
+        except NeedMore:
+            raise Unusual from None
+        treated = self._memory.treat(spans.cut(window), known.scope, known.patient)
+        if spans.payload is not None or any(one.encoded for one in treated):
+            raise Unusual
+        return _Behind(spans.tags, treated)
+
+    # -- the instance as a whole --------------------------------------------------------------------------
+
+    def _finish(self, instance: _Instance, *, pixels: bool) -> CleanInstance | Reject:
+        """Judge an instance as a whole, put its output together, and search that."""
+        known, payload = self._known, instance.payload
+        if known is None or (payload is None and pixels and _ROWS in instance.tags):
+            raise Unusual
+        _check_identity(instance)
+        verdict = self._judge(instance)
+        if verdict.refused is not None:
+            return verdict.refused
+        if pixels and payload is not None and verdict.review:
+            return Reject("PIXEL_REVIEW")
+        self._check_together(instance, known)
+        template, meta = known.template, instance.meta
+        written = template.write(instance.differing)
+        columns = template.columns.copy()
+        for one in instance.differing:
+            columns.update(one.columns)
+        SOPInstanceUID = str(columns["SOPInstanceUID"])
+        head = encode_meta(meta.SOPClassUID.decode("ascii"), SOPInstanceUID, meta.transfer_syntax)
+        head += written.encoded
+        leaves = payload if pixels else None
+        if self._holds_identifiers(head, written.new, instance, template, leaves):
+            raise Unusual
+        return CleanInstance(
+            PatientID=str(columns["PatientID"]),
+            StudyInstanceUID=str(columns["StudyInstanceUID"]),
+            SeriesInstanceUID=str(columns["SeriesInstanceUID"]),
+            SOPInstanceUID=SOPInstanceUID,
+            transfer_syntax=meta.transfer_syntax,
+            head=head,
+            tail=b"",
+            payload=leaves,
+            has_pixel_data=payload is not None,
+            pixel_bytes=0 if payload is None else payload.length + payload.length % 2,
+            expected_pixel_bytes=verdict.expected_pixel_bytes,
+            header=b"{%b}" % written.members,
+            columns=columns,
+            findings=self._findings(instance, template, verdict),
+        )
+
+    def _judge(self, instance: _Instance) -> Verdict:
+        tags, cut, payload = instance.tags, instance.cut, instance.payload
+        places = [place for place, tag in enumerate(tags) if tag in JUDGED]
+        compressed = payload is not None and payload.encapsulated
+        key = (payload is not None, compressed, *[cut[place] for place in places])
+        verdict: Verdict | None = self._verdicts.get(key)
+        if verdict is None:
+            judged = {tags[place]: instance.treated[place] for place in places}
+            verdict = remember(self._verdicts, key, judge(judged, payload))
+        expected = verdict.expected_pixel_bytes
+        if (
+            payload is not None
+            and expected is not None
+            and payload.length not in (expected, expected + expected % 2)
+        ):
+            raise Unusual
+        return verdict
+
+    def _check_together(self, instance: _Instance, known: _Known) -> None:
+        """Leave to the careful way what only all elements together show: too many, or a doubtful character set."""
+        count, unplain = known.template.count, known.template.unplain
+        for one in instance.differing:
+            if one.notes is not None:
+                count += one.notes.elements
+                unplain = unplain + list(one.notes.unplain)
+        if count + len(instance.tags) > self._limits.max_elements:
+            raise Unusual
+        if unplain and is_doubtful(unplain, known.scope.syntax.encodings):
+            raise Unusual
+
+    def _holds_identifiers(
+        self, head: bytes, new: bytes, instance: _Instance, template: Template, leaves: Payload | None
+    ) -> bool:
+        """Search what would leave for the original's identifiers; any hit is looked at on the careful way.
+
+        That the stretches of a template hold none of their own identifiers is found out once. So it is left to
+        search them for those of what differs, and to search what differs for all.
+        """
+        if not template.is_clean:
+            return True
+        fixed, differing = template.fixed, Searched(instance.differing)
+        own = differing.identifiers
+        every = fixed.identifiers | own
+        if own.count(head) or every.count(new) or fixed.keeps(own) or differing.keeps(every):
+            return True
+        if leaves is None:
+            return False
+        originals = DataSet(
+            (tag, instance.treated[bisect_left(instance.tags, tag)].original) for tag in _IDENTITY
+        )
+        return is_in_pixels(leaves, Identifiers((), payload_tokens(originals)))
+
+    def _findings(self, instance: _Instance, template: Template, verdict: Verdict) -> tuple[Finding, ...]:
+        noted = [*instance.treated, *instance.behind.treated] if template.has_findings else instance.differing
+        notes = [one.notes for one in noted if one.notes is not None]
+        return (
+            *[finding for note in notes for finding in note.repairs],
+            *verdict.doubts,
+            *dict.fromkeys([finding for note in notes for finding in note.findings]),
+            *self._private_findings(instance.tags + instance.behind.tags),
+        )
+
+    def _private_findings(self, tags: Sequence[int]) -> tuple[Finding, ...]:
+        private = tuple([tag for tag in tags if tag & _ODD_GROUP])
+        if not private:
+            return ()
+        found: tuple[Finding, ...] | None = self._private.get(private)
+        return remember(self._private, private, private_findings(list(private))) if found is None else found
+
+
+_NOTHING = _Behind([], [])
+
+
+def _check_identity(instance: _Instance) -> None:
+    """Hold an instance to having its identity, and the same in its file meta information."""
+    tags, meta = instance.tags, instance.meta
+    for tag in _IDENTITY:
+        place = _place_of(tags, tag)
+        value = b"" if place is None else instance.treated[place].original.value
+        if not value.strip(_PADDING):
+            raise Unusual
+        if tag == _SOP_CLASS_UID and value.rstrip(_PADDING) != meta.SOPClassUID:
+            raise Unusual
+        if tag == _SOP_INSTANCE_UID and value.rstrip(_PADDING) != meta.SOPInstanceUID:
+            raise Unusual
+
+
+def _place_of(tags: list[int], tag: int) -> int | None:
+    place = bisect_left(tags, tag)
+    return place if place < len(tags) and tags[place] == tag else None

@@ -1,0 +1,160 @@
+"""Remembers what became of elements by their bytes: those of any patient, and those of the last ones.
+
+It holds values of patients, as does whatever reads a file; they stay in the process, and what is not
+asked for is forgotten, so that memory is the same after a thousand objects and after a million.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import Any, NamedTuple
+
+from tasks.cleaning.charset import is_defined
+from tasks.deid.deidentify import Deidentifier
+from tasks.deid.work import Patient
+from tasks.dicom.element import DataSet
+from tasks.dicom.locate import Unusual, element_of
+from tasks.dicom.reader import PIXEL_REPRESENTATION
+from tasks.dicom.values import DEFAULT_ENCODINGS, SPECIFIC_CHARACTER_SET, encodings_of
+from tasks.recall.treated import Syntax, Treated, repaired_value, treat_span
+
+PATIENT_ID, ISSUER = 0x00100020, 0x00100021
+SETTLING = (SPECIFIC_CHARACTER_SET, PATIENT_ID, ISSUER, PIXEL_REPRESENTATION)
+"""Elements that settle how all others are read and treated."""
+
+_ENTRIES, _LONGEST = 1 << 12, 1 << 15
+_PATIENTS, _SCOPES, _OTHERS = 8, 64, 1 << 10
+
+
+class Memo(dict[bytes, Treated]):
+    """What became of spans; forgets what was not asked for since it last was full."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._old: dict[bytes, Treated] = {}
+
+    def recall(self, span: bytes) -> Treated | None:
+        """Look among those that are about to be forgotten, and keep the one that is found."""
+        found = self._old.get(span)
+        if found is not None:
+            self.keep(span, found)
+        return found
+
+    def keep(self, span: bytes, treated: Treated) -> None:
+        """Remember, unless the span is so long that it would cost more than it saves."""
+        if len(span) > _LONGEST:
+            return
+        if len(self) >= _ENTRIES:
+            self._old = dict(self)
+            self.clear()
+        self[span] = treated
+
+
+class Scope(NamedTuple):
+    """What is remembered under one syntax."""
+
+    syntax: Syntax
+    of_all: Memo
+    of_patients: OrderedDict[Patient, Memo]
+
+
+class Memory:
+    """What became of elements under one key and profile."""
+
+    def __init__(self, deidentifier: Deidentifier) -> None:
+        self._deidentifier = deidentifier
+        self._scopes: dict[Syntax, Scope] = {}
+        self._syntaxes: dict[tuple[bool, bool, bytes], Syntax] = {}
+        self._patients: dict[tuple[bytes, bytes, Syntax], Patient] = {}
+
+    def scope_of(self, explicit: bool, elements: dict[int, bytes]) -> Scope:
+        """Give what is remembered of instances encoded as this one.
+
+        Parameters
+        ----------
+        elements
+            Spans of the `SETTLING` elements it has.
+
+        Raises
+        ------
+        Unusual
+            If its character set is not plainly declared.
+        """
+        charset = elements.get(SPECIFIC_CHARACTER_SET, b"")
+        signed = not explicit and elements.get(PIXEL_REPRESENTATION, b"")[8:] == b"\1\0"
+        key = (explicit, signed, charset)
+        syntax = self._syntaxes.get(key)
+        if syntax is None:
+            syntax = remember(self._syntaxes, key, Syntax(explicit, signed, _encodings_of(charset, explicit)))
+        return self._scopes.get(syntax) or remember(
+            self._scopes, syntax, Scope(syntax, Memo(), OrderedDict()), _SCOPES
+        )
+
+    def patient_of(self, elements: dict[int, bytes], syntax: Syntax) -> Patient:
+        """Tell whom an instance speaks of.
+
+        Raises
+        ------
+        Unusual
+            If it has no Patient ID.
+        """
+        patient_id, issuer = elements.get(PATIENT_ID, b""), elements.get(ISSUER, b"")
+        key = (patient_id, issuer, syntax)
+        patient = self._patients.get(key)
+        if patient is None:
+            values = [repaired_value(span, syntax) if span else b"" for span in (patient_id, issuer)]
+            found = self._deidentifier.patient_of(values[0], values[1], syntax.encodings)
+            if found is None:
+                raise Unusual
+            patient = remember(self._patients, key, found)
+        return patient
+
+    def treat(self, cut: list[bytes], scope: Scope, patient: Patient) -> list[Treated]:
+        """Give what becomes of each element, working out what is not remembered.
+
+        Raises
+        ------
+        Unusual
+            As `treat_span`.
+        """
+        if not cut:
+            return []
+        of_all, own = scope.of_all, self._memo_of(scope, patient)
+        # Both are asked before anything is worked out: a list of hits is a pass at the speed of C.
+        known = [of_all.get(span) or own.get(span) for span in cut]
+        return [
+            one or self._treat_new(span, scope, own, patient) for one, span in zip(known, cut, strict=True)
+        ]
+
+    def _memo_of(self, scope: Scope, patient: Patient) -> Memo:
+        patients = scope.of_patients
+        own = patients.get(patient)
+        if own is None:
+            own = patients[patient] = Memo()
+            if len(patients) > _PATIENTS:
+                patients.popitem(last=False)
+        return own
+
+    def _treat_new(self, span: bytes, scope: Scope, own: Memo, patient: Patient) -> Treated:
+        found = scope.of_all.recall(span) or own.recall(span)
+        if found is None:
+            found, of_patient = treat_span(span, scope.syntax, patient, self._deidentifier)
+            (own if of_patient else scope.of_all).keep(span, found)
+        return found
+
+
+def remember(memo: dict[Any, Any], key: object, value: Any, most: int = _OTHERS) -> Any:
+    """Put a value where it is looked up next time; a memo that is full begins again."""
+    if len(memo) >= most:
+        memo.clear()
+    memo[key] = value
+    return value
+
+
+def _encodings_of(charset: bytes, explicit: bool) -> tuple[str, ...]:
+    if not charset:
+        return DEFAULT_ENCODINGS
+    element = element_of(charset, explicit=explicit)
+    if element.VR != "CS" or not is_defined(element.value):
+        raise Unusual
+    return encodings_of(DataSet({SPECIFIC_CHARACTER_SET: element}))

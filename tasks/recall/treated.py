@@ -1,0 +1,176 @@
+"""What becomes of one element of a main data set, worked out by itself so that it can be remembered.
+
+Nearly all that is done to an element depends on its bytes alone, or on them and the patient: how it is
+repaired, what is written for it, its JSON, its columns, which identifiers it gives away. Slices of a
+series repeat most of their elements byte for byte. What depends on the elements beside it is not
+decided here; `Notes` carries what is needed to decide it.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from tasks.cleaning.charset import CHARSET_RULES, unplain_texts
+from tasks.cleaning.repair import is_valid, repair
+from tasks.deid.deidentify import Deidentifier
+from tasks.deid.identifiers import collect_tokens
+from tasks.deid.tokens import Tokens
+from tasks.deid.work import Patient
+from tasks.dicom.element import DataSet, Element
+from tasks.dicom.encode import encode_element
+from tasks.dicom.json_model import attribute_json
+from tasks.dicom.locate import Unusual, element_of
+from tasks.dicom.values import TEXT_VRS
+from tasks.records import Finding
+from tasks.tables.rows import element_columns
+
+_CHARSET_RULE_IDS = frozenset(rule.rule_id for rule in CHARSET_RULES)
+
+
+class Syntax(NamedTuple):
+    """How the elements of a data set are to be read.
+
+    Attributes
+    ----------
+    explicit
+        Whether VRs are written.
+    signed
+        Whether `US or SS` is SS, where they are not.
+    encodings
+        Python codecs of the text.
+    """
+
+    explicit: bool
+    signed: bool
+    encodings: tuple[str, ...]
+
+
+class Notes(NamedTuple):
+    """What only some elements have to say.
+
+    Attributes
+    ----------
+    tokens
+        Searchable forms of the identifiers the original held.
+    kept_text, kept_numbers, kept_bytes
+        What of the value is kept, and so is searched for identifiers of the whole instance.
+    repairs, findings
+        Of cleaning, and of de-identification.
+    unplain
+        Texts that are not ASCII: together they may look like another character set.
+    elements
+        How many there are inside, itself included.
+    """
+
+    tokens: tuple[Tokens, ...]
+    kept_text: tuple[bytes, ...]
+    kept_numbers: tuple[bytes, ...]
+    kept_bytes: tuple[bytes, ...]
+    repairs: tuple[Finding, ...]
+    findings: tuple[Finding, ...]
+    unplain: tuple[bytes, ...]
+    elements: int
+
+
+_NOTHING = Notes((), (), (), (), (), (), (), 1)
+
+
+class Treated(NamedTuple):
+    """What became of an element.
+
+    Attributes
+    ----------
+    encoded, json
+        What is written for it, and the member of the DICOM JSON object; empty where it is removed.
+    columns
+        Pairs of column and value.
+    notes
+        None where there is nothing to say.
+    original, repaired
+        The element before and after cleaning.
+    """
+
+    encoded: bytes
+    json: bytes
+    columns: tuple[tuple[str, object], ...]
+    notes: Notes | None
+    original: Element
+    repaired: Element
+
+
+def treat_span(
+    span: bytes, syntax: Syntax, patient: Patient, deidentifier: Deidentifier
+) -> tuple[Treated, bool]:
+    """Read, repair and de-identify the one element that `span` holds.
+
+    Returns
+    -------
+    tuple
+        What became of it, and whether that is so for this patient only.
+
+    Raises
+    ------
+    Unusual
+        If its structure is not plain, or its text asks for another character set than the declared one.
+    """
+    original = element_of(span, explicit=syntax.explicit, signed=syntax.signed)
+    repaired, repairs = _repair(original, syntax.encodings)
+    treated, work = deidentifier.treat_element(repaired, syntax.encodings, patient)
+    encoded = json = b""
+    columns: tuple[tuple[str, object], ...] = ()
+    if treated is not None:
+        encoded = encode_element(treated, explicit=syntax.explicit)
+        json = attribute_json(treated, syntax.encodings)
+        columns = tuple(element_columns(treated, syntax.encodings).items())
+    notes = Notes(
+        tokens=_tokens(original, repaired, syntax.encodings),
+        kept_text=tuple(work.kept_text),
+        kept_numbers=tuple(work.kept_numbers),
+        kept_bytes=tuple(work.kept_bytes),
+        repairs=repairs,
+        findings=tuple(work.findings),
+        unplain=_unplain(original, syntax.encodings),
+        elements=_count(original),
+    )
+    said = None if notes == _NOTHING else notes
+    return Treated(encoded, json, columns, said, original, repaired), work.asked_for_patient
+
+
+def repaired_value(span: bytes, syntax: Syntax) -> bytes:
+    """Give the value of a span's element as cleaning leaves it.
+
+    Raises
+    ------
+    Unusual
+        As `treat_span`.
+    """
+    original = element_of(span, explicit=syntax.explicit, signed=syntax.signed)
+    return _repair(original, syntax.encodings)[0].value
+
+
+def _repair(element: Element, encodings: tuple[str, ...]) -> tuple[Element, tuple[Finding, ...]]:
+    if is_valid(element):
+        return element, ()
+    dataset, repairs = repair(DataSet({element.tag: element}), encodings)
+    if len(dataset) != 1 or any(finding.rule in _CHARSET_RULE_IDS for finding in repairs):
+        raise Unusual
+    return dataset[element.tag], repairs
+
+
+def _tokens(original: Element, repaired: Element, encodings: tuple[str, ...]) -> tuple[Tokens, ...]:
+    tokens = collect_tokens(DataSet({original.tag: original}), encodings)
+    if repaired is not original:
+        tokens |= collect_tokens(DataSet({repaired.tag: repaired}), encodings)
+    return tuple(token for token in tokens if any(token))
+
+
+def _unplain(element: Element, encodings: tuple[str, ...]) -> tuple[bytes, ...]:
+    if element.items is None and (element.VR not in TEXT_VRS or element.value.isascii()):
+        return ()
+    return tuple(unplain_texts(DataSet({element.tag: element}), encodings))
+
+
+def _count(element: Element) -> int:
+    if element.items is None:
+        return 1
+    return 1 + sum(_count(inner) for item in element.items for inner in item.values())

@@ -1,0 +1,157 @@
+"""The quick way is held to the careful one: on every file there is, on made series, and on damaged bytes."""
+
+from __future__ import annotations
+
+from random import Random
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from tasks.clean import CleanInstance, clean_instance
+from tasks.deid.deidentify import Deidentifier
+from tasks.deid.key import load_key
+from tasks.deid.profile import load_profile
+from tasks.dicom.buffer import Buffer
+from tasks.dicom.element import DataSet, Element
+from tasks.dicom.encode import EXPLICIT_LITTLE_ENDIAN, IMPLICIT_LITTLE_ENDIAN, encode_dataset, encode_meta
+from tasks.dicom.locate import Unusual
+from tasks.recall.cleaner import Cleaner
+from tasks.records import Reject
+from tests.builders import KEY_TEXT, ct_instance, part10
+from tests.corpus import SHARED, bundled_files
+from tests.deid.test_laws import CONTENT, elements, instance_of
+
+FILES = [
+    *bundled_files(),
+    *(sorted(path for path in SHARED.rglob("*") if path.is_file()) if SHARED.is_dir() else []),
+]
+SAMPLED = 4
+LARGEST = 4_000_000
+
+_SOP_CLASS, _SOP_INSTANCE, _PIXEL_DATA = 0x00080016, 0x00080018, 0x7FE00010
+CT_IMAGE = b"1.2.840.10008.5.1.4.1.1.2\0"
+
+
+@pytest.fixture(name="deidentifier", scope="module")
+def make_deidentifier() -> Deidentifier:
+    return Deidentifier(load_key(text=KEY_TEXT), load_profile("research"))
+
+
+def is_plain(data: bytes, cleaner: Cleaner, deidentifier: Deidentifier, *, pixels: bool) -> bool:
+    """Clean on both ways, hold one to the other, and tell whether the quick one was taken."""
+    source = Buffer(data)
+    try:
+        quick = cleaner.clean_plain(source, pixels=pixels)
+    except Unusual:
+        return False
+    careful = clean_instance(source, deidentifier, pixels=pixels)
+    if isinstance(quick, Reject) or isinstance(careful, Reject):
+        assert quick == careful
+        return True
+    for name in CleanInstance.__slots__:
+        assert getattr(quick, name) == getattr(careful, name), name
+    return True
+
+
+@pytest.mark.parametrize("part", range(4))
+def test_both_ways_agree_on_real_files_whatever_was_cleaned_before(
+    deidentifier: Deidentifier, part: int
+) -> None:
+    files = [path for path in FILES[part::4] if path.stat().st_size <= LARGEST]
+    Random(part).shuffle(files)  # noqa: S311
+    cleaner, quick = Cleaner(deidentifier), 0
+    chosen = files[: max(60, len(files) // SAMPLED)]
+    for number, path in enumerate(chosen):
+        quick += is_plain(path.read_bytes(), cleaner, deidentifier, pixels=bool(number % 2))
+    assert quick > len(chosen) / 3
+
+
+def test_a_file_meets_the_same_end_when_it_comes_again(deidentifier: Deidentifier) -> None:
+    cleaner = Cleaner(deidentifier)
+    for path in bundled_files()[::3]:
+        data = path.read_bytes()
+        assert is_plain(data, cleaner, deidentifier, pixels=True) == is_plain(
+            data, cleaner, deidentifier, pixels=True
+        )
+
+
+def encode(dataset: DataSet, *, explicit: bool, pixels: bytes | None) -> bytes:
+    content = DataSet(dataset)
+    content[_SOP_CLASS] = Element(_SOP_CLASS, "UI", CT_IMAGE)
+    if pixels is not None:
+        content[_PIXEL_DATA] = Element(_PIXEL_DATA, "OW", pixels)
+    syntax = EXPLICIT_LITTLE_ENDIAN if explicit else IMPLICIT_LITTLE_ENDIAN
+    uid = content[_SOP_INSTANCE].value.strip(b"\0").decode()
+    return encode_meta(CT_IMAGE.strip(b"\0").decode(), uid, syntax) + encode_dataset(
+        content, explicit=explicit
+    )
+
+
+@st.composite
+def series(draw: st.DrawFn) -> list[DataSet]:
+    """Make instances with a common content, each with something added, changed or gone."""
+    common = instance_of(draw(CONTENT))
+    made = []
+    for number in range(draw(st.integers(2, 6))):
+        own = DataSet(common)
+        own[_SOP_INSTANCE] = Element(_SOP_INSTANCE, "UI", b"1.2.826.0.1.3680043.10.999.7.%02d" % number)
+        for one in draw(st.lists(elements(), max_size=3)):
+            if one.tag not in (_SOP_CLASS, _SOP_INSTANCE) and one.items is None:
+                own[one.tag] = one
+        for tag in draw(st.lists(st.sampled_from(sorted(own)), max_size=1)):
+            if tag not in (_SOP_CLASS, _SOP_INSTANCE):
+                del own[tag]
+        made.append(DataSet(sorted(own.items())))
+    return made
+
+
+MANY = settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
+
+
+@MANY
+@given(series(), st.booleans(), st.booleans(), st.none() | st.binary(min_size=2, max_size=40))
+def test_both_ways_agree_on_made_series(
+    deidentifier: Deidentifier,
+    instances: list[DataSet],
+    explicit: bool,
+    pixels: bool,
+    payload: bytes | None,
+) -> None:
+    cleaner = Cleaner(deidentifier)
+    for dataset in instances:
+        is_plain(encode(dataset, explicit=explicit, pixels=payload), cleaner, deidentifier, pixels=pixels)
+
+
+def test_a_plain_series_is_cleaned_on_the_quick_way(deidentifier: Deidentifier) -> None:
+    for implicit in (False, True):
+        cleaner = Cleaner(deidentifier)
+        for number in range(8):
+            data = part10(ct_instance(instance=number + 1), implicit=implicit)
+            assert is_plain(data, cleaner, deidentifier, pixels=True)
+
+
+@MANY
+@given(
+    st.lists(st.tuples(st.integers(132, 2500), st.integers(0, 255)), min_size=1, max_size=4), st.booleans()
+)
+@example([(132, 0)], False)
+def test_both_ways_agree_on_damaged_bytes(
+    deidentifier: Deidentifier, changes: list[tuple[int, int]], implicit: bool
+) -> None:
+    cleaner = Cleaner(deidentifier)
+    sound = part10(ct_instance(), implicit=implicit)
+    assert is_plain(sound, cleaner, deidentifier, pixels=True)
+    damaged = bytearray(sound)
+    for place, byte in changes:
+        damaged[place % len(sound)] = byte
+    is_plain(bytes(damaged), cleaner, deidentifier, pixels=True)
+
+
+@MANY
+@given(st.integers(0, 6000), st.booleans())
+def test_both_ways_agree_on_cut_files(deidentifier: Deidentifier, length: int, implicit: bool) -> None:
+    cleaner = Cleaner(deidentifier)
+    sound = part10(ct_instance(), implicit=implicit)
+    assert is_plain(sound, cleaner, deidentifier, pixels=True)
+    is_plain(sound[: length % len(sound)], cleaner, deidentifier, pixels=True)
