@@ -29,6 +29,7 @@ from tasks.clean import CleanInstance
 from tasks.deid.deidentify import Deidentifier
 from tasks.deid.profile import load_profile
 from tasks.deid.pseudonyms import Pseudonyms
+from tasks.dicom.buffer import Buffer
 from tasks.dicom.element import ByteSource
 from tasks.errors import ConfigurationError, PipelineError, TransientError, value_free
 from tasks.layout import PUBLISHED_DICOM, Staging, instance_path
@@ -51,6 +52,8 @@ def is_transient(_task: Task[Any, Any], _run: Any, state: PrefectState[Any]) -> 
 
 
 RETRIES = 3
+_READ_WHOLE = 8 << 20
+"""Bytes up to which an object whose pixels are wanted is read at once."""
 
 
 @task(
@@ -270,12 +273,17 @@ class _Batch:
                     opened = open_source(obj, worker.s3, headers_only=not self.with_files)
                     source = stack.enter_context(opened)
                 counted = _Counted(source, self.last_try)
-                clean = worker.cleaner.clean(counted, pixels=self.with_files)
+                if self.with_files and source.size <= _READ_WHOLE:
+                    # Read four times otherwise: for its header, its pixels, to write and to hash it.
+                    content: ByteSource = Buffer(counted.read(0, source.size))
+                else:
+                    content = counted
+                clean = worker.cleaner.clean(content, pixels=self.with_files)
                 self.bytes_read += min(counted.bytes_read, source.size)
                 if isinstance(clean, Reject):
                     return clean
                 written = self._write_file(clean) if self.with_files else None
-                digest = sha256(counted) if self.with_files else None
+                digest = sha256(content) if self.with_files else None
                 if source.changed():
                     return Reject("CHANGED_WHILE_READING")
         except Unreadable as unreadable:

@@ -82,16 +82,6 @@ class Identifiers:
         """
         return cls(collect_tokens(dataset, encodings), payload_tokens(dataset))
 
-    def __or__(self, other: Identifiers) -> Identifiers:
-        """Give the identifiers of both; `payload` is that of the first."""
-        both = Identifiers((), self.payload)
-        both.words = self.words | other.words
-        both.bounded = self.bounded | other.bounded
-        both.numbers = self.numbers | other.numbers
-        both.short_numbers = self.short_numbers | other.short_numbers
-        both.dates = self.dates | other.dates
-        return both
-
     def are_kept(self, texts: Iterable[bytes], numbers: Iterable[bytes], raw: Iterable[bytes]) -> bool:
         """Tell whether any of them is in what an output would keep: text, number strings, binary values.
 
@@ -107,6 +97,8 @@ class Identifiers:
 
     def are_in_text(self, value: bytes) -> bool:
         """Tell whether text that is about to be kept holds any of them."""
+        if not value:
+            return False
         if self.count(value) or self._has_written_date(value):
             return True
         if not value.isascii() and any(self.count(folded) for folded in _fold(value)):
@@ -143,18 +135,21 @@ class Identifiers:
 
     def _count_runs(self, data: bytes) -> int:
         # A substring search is far cheaper than finding all runs, unless an instance refers to thousands.
-        few = len(self.numbers) < _MANY
-        if (
-            few
-            and not any(token in data for token in self.numbers)
-            and not any(day in data for day in self.dates)
-        ):
+        if len(self.numbers) < _MANY and not _is_any_in(self.numbers, data) and not _is_any_in(self.dates, data):
             return 0
         runs = {run.rstrip(b".") for run in _RUN.findall(data)}.union(_RUN_BEFORE_TAG.findall(data))
         return len(self.numbers & runs) + len(self.dates & {run[:8] for run in runs})
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("identifiers of a patient stay in the process that read them")
+
+
+def _is_any_in(tokens: Iterable[bytes], data: bytes) -> bool:
+    # A loop and not `any`: it is asked of every output, and a generator would be most of the time.
+    for token in tokens:  # noqa: SIM110
+        if token in data:
+            return True
+    return False
 
 
 def _fold(value: bytes) -> Iterator[bytes]:

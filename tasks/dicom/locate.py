@@ -15,6 +15,7 @@ from typing import NamedTuple
 from tasks.dicom.dictionary import LONG_VRS, SHORT_VRS, is_registered_uid
 from tasks.dicom.element import PIXEL_TAGS, ByteSource, Element
 from tasks.dicom.reader import EITHER_SIGN
+from tasks.dicom.values import STRING_VRS
 from tasks.dicom.walk import UNDEFINED, Damage, PayloadSpan, Walker
 
 IMPLICIT_LITTLE_ENDIAN = "1.2.840.10008.1.2"
@@ -42,6 +43,11 @@ _META_START, _META_GROUP_LENGTH = 132, b"\x02\x00\x00\x00UL\x04\x00"
 _META_GROUP_LENGTH_TAG = 0x00020000
 _NO_PREAMBLE = bytes(128)
 _TRANSFER_SYNTAX_UID, _MEDIA_SOP_CLASS_UID, _MEDIA_SOP_INSTANCE_UID = 0x00020010, 0x00020002, 0x00020003
+
+
+_SHORT_VRS = {vr.encode(): vr for vr in SHORT_VRS}
+_SHORTEST_SWALLOWING = 12
+"""Bytes of text that are too few to hold another element; more of them hold one only beside a NUL."""
 
 
 class Unusual(Exception):  # noqa: N818 - a request for the careful way, not an error
@@ -348,6 +354,13 @@ def element_of(span: bytes, *, explicit: bool, signed: bool = False) -> Element:
     Unusual
         If the walk has anything to say about it.
     """
+    plain = _SHORT_VRS.get(span[4:6]) if explicit else None
+    if plain is not None:
+        length = len(span) - 8
+        if length % 2 or span[6] | span[7] << 8 != length:
+            raise Unusual
+        if length <= _SHORTEST_SWALLOWING or plain not in STRING_VRS or b"\0" not in span[8:-1]:
+            return Element(span[1] << 24 | span[0] << 16 | span[3] << 8 | span[2], plain, span[8:])
     walker = Walker(span, len(span), explicit)
     try:
         dataset, _ = walker.walk(0)

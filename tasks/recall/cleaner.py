@@ -10,7 +10,6 @@ ways, and `tests/recall` holds them to it.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Sequence
 from typing import NamedTuple
 
 from tasks.clean import CleanInstance, clean_instance, is_in_pixels
@@ -26,9 +25,9 @@ from tasks.dicom.payload import locate_payload
 from tasks.dicom.reader import UNCOMPRESSED, Limits
 from tasks.dicom.walk import PayloadSpan
 from tasks.recall.memory import SETTLING, Memory, Scope, remember
-from tasks.recall.template import Searched, Statement, Template
+from tasks.recall.template import ODD_GROUP, Searched, Statement, Template
 from tasks.recall.treated import Treated
-from tasks.recall.verdict import JUDGED, Verdict, judge
+from tasks.recall.verdict import Verdict, judge
 from tasks.records import Finding, Reject
 
 _SOP_CLASS_UID, _SOP_INSTANCE_UID = 0x00080016, 0x00080018
@@ -39,7 +38,6 @@ _IDENTITY = (
     *(_STUDY_INSTANCE_UID, _SERIES_INSTANCE_UID),
 )
 _ROWS = 0x00280010
-_ODD_GROUP = 0x00010000
 _FIRST_GROUP = 0x0008
 _FIXED = (*SETTLING, _SOP_CLASS_UID)
 """Elements that a template fixes even where they were seen to differ: with another value, nothing else holds."""
@@ -235,7 +233,7 @@ class Cleaner:
         if known is None or (payload is None and pixels and _ROWS in instance.tags):
             raise Unusual
         _check_identity(instance)
-        verdict = self._judge(instance)
+        verdict = self._judge(instance, known.template)
         if verdict.refused is not None:
             return verdict.refused
         if pixels and payload is not None and verdict.review:
@@ -269,9 +267,9 @@ class Cleaner:
             findings=self._findings(instance, template, verdict),
         )
 
-    def _judge(self, instance: _Instance) -> Verdict:
+    def _judge(self, instance: _Instance, template: Template) -> Verdict:
         tags, cut, payload = instance.tags, instance.cut, instance.payload
-        places = [place for place, tag in enumerate(tags) if tag in JUDGED]
+        places = template.judged
         compressed = payload is not None and payload.encapsulated
         key = (payload is not None, compressed, *[cut[place] for place in places])
         verdict: Verdict | None = self._verdicts.get(key)
@@ -310,9 +308,10 @@ class Cleaner:
         if not template.is_clean:
             return True
         fixed, differing = template.fixed, Searched(instance.differing)
-        own = differing.identifiers
-        every = fixed.identifiers | own
-        if own.count(head) or every.count(new) or fixed.keeps(own) or differing.keeps(every):
+        own, common = differing.identifiers, fixed.identifiers
+        if own.count(head) or common.count(new):
+            return True
+        if fixed.keeps(own) or differing.keeps(own) or differing.keeps(common):
             return True
         if leaves is None:
             return False
@@ -328,11 +327,11 @@ class Cleaner:
             *[finding for note in notes for finding in note.repairs],
             *verdict.doubts,
             *dict.fromkeys([finding for note in notes for finding in note.findings]),
-            *self._private_findings(instance.tags + instance.behind.tags),
+            *self._private_findings(template.private, instance.behind.tags),
         )
 
-    def _private_findings(self, tags: Sequence[int]) -> tuple[Finding, ...]:
-        private = tuple([tag for tag in tags if tag & _ODD_GROUP])
+    def _private_findings(self, before: tuple[int, ...], behind: list[int]) -> tuple[Finding, ...]:
+        private = (*before, *[tag for tag in behind if tag & ODD_GROUP])
         if not private:
             return ()
         found: tuple[Finding, ...] | None = self._private.get(private)

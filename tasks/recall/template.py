@@ -23,11 +23,13 @@ from tasks.dicom.locate import LONG_HEADS, SHORT_HEADS
 from tasks.dicom.values import DEFAULT_ENCODINGS
 from tasks.dicom.walk import UNDEFINED, PayloadSpan
 from tasks.recall.treated import Treated
+from tasks.recall.verdict import JUDGED
 from tasks.tables.rows import header_columns
 
 _EXPLICIT = struct.Struct("<HH2sH").unpack_from
 _IMPLICIT = struct.Struct("<HHL").unpack_from
 _LENGTH = struct.Struct("<L").unpack_from
+ODD_GROUP = 0x00010000
 _CONTEXT = 64
 """Bytes of its neighbours that are searched with an element: no identifier that matters is longer."""
 
@@ -139,6 +141,8 @@ class Template:
         Of all its elements before the pixel data.
     varying
         Positions of those that differ from instance to instance, ascending.
+    judged, private
+        Positions of the elements that `verdict.judge` needs, and tags of the private ones.
     served
         How many instances matched.
     fixed
@@ -158,6 +162,8 @@ class Template:
     ) -> None:
         self.tags, self.cut, self.treated, self.varying = tags, cut, treated, tuple(varying)
         self.explicit, self.served = explicit, 0
+        self.judged = [place for place, tag in enumerate(tags) if tag in JUDGED]
+        self.private = tuple([tag for tag in tags if tag & ODD_GROUP])
         self.pixel_header = pixel_header
         ends = [*self.varying, len(tags)]
         starts = [0, *[place + 1 for place in self.varying]]

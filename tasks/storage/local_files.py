@@ -15,9 +15,6 @@ from pathlib import Path
 
 from tasks.storage.keys import make_temporary_name
 
-_BUFFER_BYTES = 256 * 1024
-"""Parts of a header are many and small; larger parts pass the buffer by."""
-
 
 @contextlib.contextmanager
 def temporary_beside(path: Path) -> Iterator[Path]:
@@ -26,12 +23,16 @@ def temporary_beside(path: Path) -> Iterator[Path]:
     try:
         yield temporary
     finally:
-        # Already renamed, or lost: an error here must not hide the one that brought us here.
-        with contextlib.suppress(OSError):
-            temporary.unlink()
+        remove_unfinished(temporary)
 
 
-def write_file(path: Path, parts: Iterable[bytes], *, mode: int, synced: bool) -> int:
+def remove_unfinished(temporary: Path | str) -> None:
+    """Remove a file that was not renamed; it may have been, or be lost, and no error here may hide another."""
+    with contextlib.suppress(OSError):
+        os.unlink(temporary)  # noqa: PTH108 - a path object would be half of the cost
+
+
+def write_file(path: Path | str, parts: Iterable[bytes], *, mode: int, synced: bool) -> int:
     """Write a new file and return its size in bytes.
 
     Parameters
@@ -46,14 +47,52 @@ def write_file(path: Path, parts: Iterable[bytes], *, mode: int, synced: bool) -
     OSError
         Among others `ENOSPC`, which a buffered write may report only when the file is closed.
     """
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    with os.fdopen(descriptor, "wb", buffering=_BUFFER_BYTES) as file:
-        os.fchmod(descriptor, mode)
-        size = sum(map(file.write, parts))
-        file.flush()
+    descriptor = os.open(path, _NEW_FILE, 0o600)
+    try:
+        if mode != _OWNERS:
+            os.fchmod(descriptor, mode)
+        size = 0
+        for batch in _gather(parts):
+            size += _write_all(descriptor, batch)
         if synced:
             os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
     return size
+
+
+_NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
+_OWNERS = 0o600
+
+
+def _gather(parts: Iterable[bytes]) -> Iterator[list[bytes]]:
+    """Give parts in batches that go to the kernel together: a header and what is around the pixels are short."""
+    batch: list[bytes] = []
+    waiting = 0
+    for part in parts:
+        batch.append(part)
+        waiting += len(part)
+        if waiting >= _BUFFER_BYTES or len(batch) >= _MOST_PARTS:
+            yield batch
+            batch, waiting = [], 0
+    if batch:
+        yield batch
+
+
+def _write_all(descriptor: int, batch: list[bytes]) -> int:
+    size = sum(map(len, batch))
+    written = os.writev(descriptor, batch)
+    if written < size:
+        # A full disk or a signal cut it short; what is left is written, or says why it cannot be.
+        left = memoryview(b"".join(batch))[written:]
+        while left:
+            left = left[os.write(descriptor, left) :]
+    return size
+
+
+_MOST_PARTS = 256
+"""Well below what one call takes everywhere (IOV_MAX, 1024 on Linux)."""
+_BUFFER_BYTES = 256 * 1024
 
 
 def sync_folder(folder: Path) -> None:

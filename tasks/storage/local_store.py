@@ -17,8 +17,20 @@ from functools import partial
 from pathlib import Path
 
 from tasks.storage.faults import DELETE_IN_TARGET, MOVE_IN_TARGET, READ_TARGET, WRITE_TARGET, explained
-from tasks.storage.keys import PRIVATE_FOLDERS, TEMPORARY_PREFIX, check_key, is_private
-from tasks.storage.local_files import sync_file_systems, sync_folder, temporary_beside, write_file
+from tasks.storage.keys import (
+    PRIVATE_FOLDERS,
+    TEMPORARY_PREFIX,
+    check_key,
+    is_private,
+    make_temporary_name,
+)
+from tasks.storage.local_files import (
+    remove_unfinished,
+    sync_file_systems,
+    sync_folder,
+    temporary_beside,
+    write_file,
+)
 from tasks.storage.local_trees import merge_tree, settle_tree, sweep_tree, walk_files
 from tasks.storage.probe import probe_store
 from tasks.storage.uris import file_uri
@@ -70,12 +82,28 @@ class LocalStore:
     @explained(WRITE_TARGET)
     def write_unsynced(self, key: str, parts: Iterable[bytes]) -> int:
         """Write and rename without waiting for the disk; `barrier` waits once for many."""
-        path = self._path(key)
-        self._make_folders(path.parent)
-        with temporary_beside(path) as temporary:
-            size = write_file(temporary, parts, mode=self._file_mode(key), synced=False)
-            temporary.replace(path)
+        # Plain strings and five system calls: of a small file, anything more would be most of its cost.
+        path = f"{self.root}/{check_key(key)}"
+        folder = path[: path.rindex("/")]
+        temporary = f"{folder}/{make_temporary_name()}"
+        try:
+            size = self._write_or_remove(temporary, parts, self._file_mode(key))
+        except FileNotFoundError:
+            self._make_folders(Path(folder))
+            size = self._write_or_remove(temporary, parts, self._file_mode(key))
+        try:
+            os.rename(temporary, path)  # noqa: PTH104 - plain strings, as said above
+        except BaseException:
+            remove_unfinished(temporary)
+            raise
         return size
+
+    def _write_or_remove(self, temporary: str, parts: Iterable[bytes], mode: int) -> int:
+        try:
+            return write_file(temporary, parts, mode=mode, synced=False)
+        except BaseException:
+            remove_unfinished(temporary)
+            raise
 
     @explained(WRITE_TARGET)
     def barrier(self) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
+from operator import itemgetter
 from typing import NamedTuple
 
 import pyarrow as pa
@@ -140,15 +141,17 @@ def rows_to_table(rows: Iterable[Mapping[str, object]], contract: Contract) -> p
     ContractError
         If a row lacks a value it must have, or holds one of another type: whoever made it has a defect.
     """
-    made = list(rows)
+    take = itemgetter(*contract.names)
+    values = list(zip(*map(take, rows), strict=True)) or [()] * len(contract.columns)
     columns = [
-        _to_array([row.get(column.name) for row in made], column, contract) for column in contract.columns
+        _to_array(of_column, column, contract)
+        for of_column, column in zip(values, contract.columns, strict=True)
     ]
     table = pa.Table.from_arrays(columns, schema=contract.arrow_schema())
     return table.sort_by([(name, "ascending") for name in contract.key])
 
 
-def _to_array(values: list[object], column: Column, contract: Contract) -> pa.Array:
+def _to_array(values: Sequence[object], column: Column, contract: Contract) -> pa.Array:
     try:
         array = pa.array(values, column.type)
     except (pa.ArrowException, OverflowError, TypeError, UnicodeError, ValueError):

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tasks.deid.deidentify import Deidentified, Deidentifier
+from tasks.deid.identifiers import Identifiers
 from tasks.deid.residual import find_in_payload, find_residual
 from tasks.dicom.element import DataSet, Element
 from tasks.dicom.encode import encode_dataset, encode_meta
@@ -175,6 +178,28 @@ def test_pixel_data_is_searched_for_longer_identifiers(research: Deidentifier) -
     assert not find_in_payload(noise, identifiers)
     assert find_in_payload(noise + b"Doerfler^Janette^Li" + noise, identifiers)
     assert find_in_payload(noise + b"1.2.826.0.1.3680043.10.999.1.2.3" + noise, identifiers)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    place=st.integers(0, 40_000),
+    words=st.lists(
+        st.sampled_from([b"Doerfler^Janette", b"\x82\xa0\x82\xa2\x82\xa4\x82\xa6", b"1.2.840.99.7"])
+    ),
+    grey=st.booleans(),
+    piece=st.integers(4096, 60_000),
+)
+def test_what_is_spelled_in_pixels_is_found_wherever_it_is(
+    place: int, words: list[bytes], grey: bool, piece: int
+) -> None:
+    identifiers = Identifiers((), (b"Doerfler^Janette", b"\x82\xa0\x82\xa2\x82\xa4\x82\xa6"))
+    pixels = bytearray((b"\x07\x01\xff\x0e" if grey else bytes(range(200, 256))) * 15_000)[:piece]
+    for word in words:
+        start = place % (len(pixels) - len(word))
+        pixels[start : start + len(word)] = word
+        place += 997
+    chunk = bytes(pixels)
+    assert find_in_payload(chunk, identifiers) == any(token in chunk for token in identifiers.payload)
 
 
 def test_no_token_is_longer_than_what_pieces_of_pixel_data_overlap_by(research: Deidentifier) -> None:
