@@ -297,11 +297,11 @@ def end_of_items(window: bytes, position: int, explicit: bool, depth: int) -> in
         if number != _ITEM:
             raise Unusual
         position = (
-            _end_of_item(window, position, explicit, depth) if length == UNDEFINED else position + length
+            end_of_item(window, position, explicit, depth) if length == UNDEFINED else position + length
         )
 
 
-def _end_of_item(window: bytes, position: int, explicit: bool, depth: int) -> int:
+def end_of_item(window: bytes, position: int, explicit: bool, depth: int) -> int:
     """Find the end of an item of undefined length, its delimiter included."""
     while True:
         group, number, length = _IMPLICIT(window, position)
