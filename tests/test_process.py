@@ -5,10 +5,9 @@ from pathlib import Path
 import pytest
 
 from tasks import process
-from tasks.dicom.locate import Meta
+from tasks.dicom.locate import Meta, MetaLocator
 from tasks.errors import ConfigurationError, TransientError
 from tasks.ledger.batching import read_manifest
-from tasks.recall import cleaner
 from tasks.records import BatchReport, Reject
 from tasks.storage.byte_source import LocalSource
 from tests.builders import OTHER_KEY_TEXT, ct_instance, part10, write_study
@@ -28,14 +27,14 @@ def test_whatever_one_object_does_the_others_are_staged(
 ) -> None:
     paths = write_study(tmp_path / "source", instances=3)
     poison = paths[1].read_bytes()
-    real = cleaner.locate_meta
+    real = MetaLocator.locate
 
-    def locate_meta(window: bytes) -> Meta:
+    def locate(locator: MetaLocator, window: bytes) -> Meta:
         if poison.startswith(window):
             raise BaseException("Doerfler^Janette")  # noqa: TRY002 - what a native panic looks like
-        return real(window)
+        return real(locator, window)
 
-    monkeypatch.setattr(cleaner, "locate_meta", locate_meta)
+    monkeypatch.setattr(MetaLocator, "locate", locate)
     with PlainRun(tmp_path, monkeypatch) as run:
         report = run_batch(run)
     assert (report.staged, report.rejects) == (2, {"INTERNAL_ERROR": 1})

@@ -139,7 +139,8 @@ class Deidentifier:
         tag = element.tag
         if tag & _ODD_GROUP:
             return None, work
-        treated = self._treat(work, DataSet({tag: element}), "").get(tag)
+        treat = self._plan.get(tag, _drop_unknown)
+        treated = treat and treat(work, element if element.items is None else _as_sequence(element), "")
         if tag in _ENTITY_UIDS:
             origin = element.value.strip(b" \0")
             treated = Element(tag, "UI", encode_text("UI", self._pseudonyms.uid(origin)))

@@ -12,7 +12,7 @@ from pydicom._dicom_dict import DicomDictionary
 
 from tasks.deid.tokens import Tokens, date_tokens, id_tokens, line_tokens, name_tokens, uid_tokens
 from tasks.dicom.dictionary import tag_of
-from tasks.dicom.element import DataSet
+from tasks.dicom.element import DataSet, Element
 from tasks.dicom.values import encodings_of
 
 _CHARACTER_SET, _PATIENT_NAME, _PATIENT_ID = 0x00080005, 0x00100010, 0x00100020
@@ -135,7 +135,11 @@ class Identifiers:
 
     def _count_runs(self, data: bytes) -> int:
         # A substring search is far cheaper than finding all runs, unless an instance refers to thousands.
-        if len(self.numbers) < _MANY and not _is_any_in(self.numbers, data) and not _is_any_in(self.dates, data):
+        if (
+            len(self.numbers) < _MANY
+            and not _is_any_in(self.numbers, data)
+            and not _is_any_in(self.dates, data)
+        ):
             return 0
         runs = {run.rstrip(b".") for run in _RUN.findall(data)}.union(_RUN_BEFORE_TAG.findall(data))
         return len(self.numbers & runs) + len(self.dates & {run[:8] for run in runs})
@@ -178,6 +182,14 @@ def _stands_alone(word: bytes, data: bytes) -> bool:
             return True
         start = data.find(word, start + 1)
     return False
+
+
+def tokens_of(element: Element, encodings: tuple[str, ...]) -> Iterable[Tokens]:
+    """Give the searchable forms of the identifiers in one element of a main data set."""
+    if element.items is not None:
+        return collect_tokens(DataSet({element.tag: element}), encodings)
+    kind = _kinds().get(element.tag) or _KIND_OF_VR.get(element.VR)
+    return () if kind is None or not element.value else (kind(element.value, encodings),)
 
 
 def collect_tokens(dataset: DataSet, encodings: tuple[str, ...]) -> set[Tokens]:

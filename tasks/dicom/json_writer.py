@@ -12,11 +12,11 @@ from bisect import bisect_left
 from tasks.dicom.element import ByteSource, DataSet
 from tasks.dicom.json_model import attribute_json, header_json
 from tasks.dicom.locate import (
+    MetaLocator,
     NeedMore,
     Unusual,
     element_of,
     locate_elements,
-    locate_meta,
     read_window,
 )
 from tasks.dicom.reader import PIXEL_REPRESENTATION, Limits, read_header
@@ -36,6 +36,7 @@ class JsonWriter:
     def __init__(self, limits: Limits = Limits()) -> None:
         self._limits = limits
         self._window = limits.window_bytes // 4
+        self._meta = MetaLocator()
         self._members: dict[tuple[bool, bool, tuple[str, ...]], Members] = {}
 
     def write(self, source: ByteSource) -> bytes | Reject:
@@ -57,7 +58,7 @@ class JsonWriter:
     def _write_plain(self, source: ByteSource) -> bytes:
         window = source.read(0, self._window)
         while True:
-            meta = locate_meta(window)
+            meta = self._meta.locate(window)
             try:
                 spans = locate_elements(window, meta.end, source.size, explicit=meta.explicit)
             except NeedMore as need:

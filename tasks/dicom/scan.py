@@ -17,11 +17,11 @@ from tasks.dicom.locate import (
     NESTABLE,
     SHORT_HEADS,
     Meta,
+    MetaLocator,
     NeedMore,
     Unusual,
     element_of,
     end_of_items,
-    locate_meta,
     read_window,
 )
 from tasks.dicom.reader import PIXEL_REPRESENTATION, Limits, read_header
@@ -71,6 +71,7 @@ class Scanner:
         )
         self._last = max({*self.tags, SPECIFIC_CHARACTER_SET})
         self._window = limits.window_bytes // 4
+        self._meta = MetaLocator()
         self._memos: dict[tuple[bool, bool, tuple[str, ...]], dict[bytes, Value]] = {}
 
     def scan(self, source: ByteSource) -> dict[int, Value] | Reject:
@@ -93,7 +94,7 @@ class Scanner:
             return self._scan_carefully(source)
 
     def _scan_plain(self, window: bytes, size: int) -> dict[int, Value]:
-        meta = locate_meta(window)
+        meta = self._meta.locate(window)
         try:
             if meta.explicit:
                 spans, end = self._cut_explicit(window, meta.end, size)

@@ -20,7 +20,7 @@ from tasks.deid.identifiers import Identifiers, payload_tokens
 from tasks.deid.work import Patient
 from tasks.dicom.element import ByteSource, DataSet, Payload
 from tasks.dicom.encode import encode_meta
-from tasks.dicom.locate import Meta, NeedMore, Spans, Unusual, locate_elements, locate_meta, read_window
+from tasks.dicom.locate import Meta, MetaLocator, NeedMore, Spans, Unusual, locate_elements, read_window
 from tasks.dicom.payload import locate_payload
 from tasks.dicom.reader import UNCOMPRESSED, Limits
 from tasks.dicom.walk import PayloadSpan
@@ -95,6 +95,7 @@ class Cleaner:
         self._deidentifier = deidentifier
         self._limits = limits
         self._window = limits.window_bytes
+        self._meta = MetaLocator()
         self._memory = Memory(deidentifier)
         self._statement = Statement(deidentifier.statement)
         self._known: _Known | None = None
@@ -118,7 +119,7 @@ class Cleaner:
         """
         window = source.read(0, self._window)
         while True:
-            meta = locate_meta(window)
+            meta = self._meta.locate(window)
             try:
                 instance = self._match(source, window, meta, pixels=pixels)
                 if instance is None:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from tasks.cleaning.charset import CHARSET_RULES, unplain_texts
 from tasks.cleaning.repair import is_valid, repair
 from tasks.deid.deidentify import Deidentifier
-from tasks.deid.identifiers import collect_tokens
+from tasks.deid.identifiers import tokens_of
 from tasks.deid.tokens import Tokens
 from tasks.deid.work import Patient
 from tasks.dicom.element import DataSet, Element
@@ -158,10 +158,10 @@ def _repair(element: Element, encodings: tuple[str, ...]) -> tuple[Element, tupl
 
 
 def _tokens(original: Element, repaired: Element, encodings: tuple[str, ...]) -> tuple[Tokens, ...]:
-    tokens = collect_tokens(DataSet({original.tag: original}), encodings)
+    tokens = tokens_of(original, encodings)
     if repaired is not original:
-        tokens |= collect_tokens(DataSet({repaired.tag: repaired}), encodings)
-    return tuple(token for token in tokens if any(token))
+        tokens = {*tokens, *tokens_of(repaired, encodings)}
+    return tuple([token for token in tokens if any(token)])
 
 
 def _unplain(element: Element, encodings: tuple[str, ...]) -> tuple[bytes, ...]:

@@ -55,7 +55,8 @@ def header_columns(dataset: DataSet, encodings: Sequence[str]) -> Row:
 
 def element_columns(element: Element, encodings: Sequence[str]) -> Row:
     """Give the columns that one element of a main data set fills."""
-    return extract(DataSet({element.tag: element}), encodings, _EXTRACTORS_OF.get(element.tag, ()))
+    extractors = _EXTRACTORS_OF.get(element.tag)
+    return extract(DataSet({element.tag: element}), encodings, extractors) if extractors else {}
 
 
 def instance_row(
