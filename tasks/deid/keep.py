@@ -7,13 +7,14 @@ its data set, and gives what is written in its place, or None.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable
 
 from tasks.deid.work import Work
 from tasks.dicom.dictionary import format_tag, vr_of
 from tasks.dicom.element import Element
-from tasks.dicom.values import STRING_VRS
+from tasks.dicom.values import STRING_VRS, numbers_of
 
 Treatment = Callable[[Work, Element, str], Element | None]
 
@@ -31,6 +32,8 @@ _PROSE = re.compile(rb"[\t\n\r -~]{24,}\0*")
 """So many bytes that are all printable are a sentence: six floats or three doubles are once in 10^8."""
 _SHORTEST_SPELLED = 6
 """Bytes of a number in which an identifier could be spelled out."""
+_SHORTEST_NUMBER = 4
+"""Bytes of a number that can have six digits."""
 _AGE = re.compile(rb"([0-9]{3})([DWMY])[ \0]*")
 _OLDEST_TOLD, _OLDER = 89, b"090Y"
 """HIPAA 45 CFR 164.514(b)(2)(i)(C): ages over 89 are told as one category."""
@@ -45,9 +48,27 @@ def keep_numbers(vrs: frozenset[str], most: int | None) -> Treatment:
         count, rest = divmod(len(element.value), _SIZES[element.VR])
         if rest or (most is not None and count > most):
             return _refuse(work, element, path, "BAD_NUMBER")
-        return element if len(element.value) < _SHORTEST_SPELLED else _keep_bytes(work, element, path)
+        if len(element.value) < _SHORTEST_NUMBER:
+            return element
+        kept = element if len(element.value) < _SHORTEST_SPELLED else _keep_bytes(work, element, path)
+        if kept is not None and count <= _FEW and (said := _said_in_digits(element)):
+            return work.keep_number(element, path, said)
+        return kept
 
     return keep
+
+
+def _said_in_digits(element: Element) -> bytes:
+    """Write whole numbers of six digits and more as one would read them: a patient's number may be one of them."""
+    if element.VR == "AT":
+        return b""
+    numbers = [
+        int(number) for number in numbers_of(element) if math.isfinite(number) and number == int(number)
+    ]
+    return b"\\".join(b"%d" % number for number in numbers if number >= _SIX_DIGITS)
+
+
+_FEW, _SIX_DIGITS = 16, 100_000
 
 
 def keep_bytes(vrs: frozenset[str]) -> Treatment:

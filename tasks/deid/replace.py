@@ -146,8 +146,11 @@ def shift(tag: int, VR: str) -> Treatment:
         if VR == "TM":
             if element.items is None and are_times(element.value):
                 return work.keep_number(Element(tag, VR, element.value), path)
-        elif element.items is None and (moved := move(element.value, work.patient.shift_days)) is not None:
-            return work.write(tag, VR, moved)
+        elif element.items is None:
+            moved = move(element.value, work.patient.shift_days)
+            # A date that did not move would be the original one, whatever the reason.
+            if moved not in (None, element.value):
+                return work.write(tag, VR, moved)
         work.find("date-unreadable", path, tag, code)
         return None
 

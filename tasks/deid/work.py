@@ -123,10 +123,11 @@ class Work:
             return self._emptied(element, path, "identifier-in-text")
         return element
 
-    def keep_number(self, element: Element, path: str) -> Element:
-        """Keep a number string, unless it is an identifier of this very instance."""
-        self.kept_numbers.append(element.value)
-        if self.searching and self.identifiers.are_in_numbers(element.value):
+    def keep_number(self, element: Element, path: str, said: bytes | None = None) -> Element:
+        """Keep numbers, unless one is an identifier of this very instance; `said` are binary ones in digits."""
+        text = element.value if said is None else said
+        self.kept_numbers.append(text)
+        if self.searching and self.identifiers.are_in_numbers(text):
             return self._emptied(element, path, "identifier-in-text")
         return element
 

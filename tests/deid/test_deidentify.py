@@ -10,6 +10,8 @@ from tasks.deid.profile import load_profile
 from tasks.deid.pseudonyms import Pseudonyms
 from tasks.deid.rules import make_profile
 from tasks.dicom.dictionary import tag_of
+from tasks.dicom.element import Element
+from tasks.dicom.values import encode_numbers
 from tasks.records import Finding
 from tests.deid.builders import (
     DIGEST,
@@ -293,3 +295,17 @@ def test_two_workers_agree(research: Deidentifier) -> None:
     elsewhere = Deidentifier(Key(bytes(range(7, 39))), load_profile("research"))
     original = instance(StudyDate="20230412", AccessionNumber="A1")
     assert deidentify(elsewhere, original).dataset == deidentify(research, original).dataset
+
+
+@pytest.mark.parametrize(
+    ("VR", "keyword"), [("FD", "SpiralPitchFactor"), ("UL", "SelectorULValue"), ("SL", "SelectorSLValue")]
+)
+def test_a_binary_number_that_is_the_patients_id_is_emptied(
+    VR: str, keyword: str, research: Deidentifier
+) -> None:
+    value = encode_numbers(VR, 4711000)
+    tag = tag_of(keyword)
+    result = deidentify(research, instance(Element(tag, VR, value), PatientID="4711000"))
+    assert not result.dataset[tag].value
+    kept = deidentify(research, instance(Element(tag, VR, value), PatientID="4711001"))
+    assert kept.dataset[tag].value == value
