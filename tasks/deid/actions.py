@@ -94,6 +94,9 @@ RETAIN_PATIENT_CHARACTERISTICS = Option(
     "Retain Patient Characteristics Option",
     available=True,
 )
+RETAIN_SAFE_PRIVATE = Option(
+    "retain-safe-private", "safe_private", "113111", "Retain Safe Private Option", available=True
+)
 OPTIONS = {
     option.name: option
     for option in (
@@ -114,7 +117,7 @@ OPTIONS = {
         RETAIN_PATIENT_CHARACTERISTICS,
         Option("retain-device-identity", "device", "113109", "Retain Device Identity Option"),
         Option("retain-uids", "uids", "113110", "Retain UIDs Option"),
-        Option("retain-safe-private", "safe_private", "113111", "Retain Safe Private Option"),
+        RETAIN_SAFE_PRIVATE,
         Option("retain-institution-identity", "institution", "113112", "Retain Institution Identity Option"),
     )
 }

@@ -6,10 +6,10 @@ thought of is not in it, whatever it is called and wherever it hides.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
-from tasks.deid.actions import RETAIN_MODIFIED_DATES
+from tasks.deid.actions import RETAIN_MODIFIED_DATES, RETAIN_SAFE_PRIVATE
 from tasks.deid.allowed import is_never_kept
 from tasks.deid.classes import SOP_CLASS_UID, refuse_class
 from tasks.deid.codes import CODE_TAGS, clean_code
@@ -17,6 +17,7 @@ from tasks.deid.identifiers import Identifiers
 from tasks.deid.keep import Treatment
 from tasks.deid.key import Key
 from tasks.deid.plan import make_plan
+from tasks.deid.private import ODD_GROUP, keep_element, keep_private
 from tasks.deid.pseudonyms import Pseudonyms, normalize
 from tasks.deid.residual import Generated
 from tasks.deid.rules import Profile
@@ -26,7 +27,6 @@ from tasks.dicom.element import DataSet, Element
 from tasks.dicom.values import decode, encode_text, encodings_of
 from tasks.records import Finding, Reject
 
-_ODD_GROUP = 0x00010000
 _CHARACTER_SET = 0x00080005
 _PATIENT_NAME, _PATIENT_ID, _ISSUER = 0x00100010, 0x00100020, 0x00100021
 _SOP_INSTANCE_UID, _STUDY_INSTANCE_UID, _SERIES_INSTANCE_UID = 0x00080018, 0x0020000D, 0x0020000E
@@ -80,6 +80,7 @@ class Deidentifier:
         self._plan: dict[int, Treatment | None] = {
             tag: step.treat for tag, step in make_plan(profile).items()
         }
+        self._keeps_private = profile.has(RETAIN_SAFE_PRIVATE)
         self._statement = _statement(profile)
         self._stated = _written_in(self._statement)
 
@@ -115,6 +116,11 @@ class Deidentifier:
         return self._finish(work, dataset, treated)
 
     @property
+    def keeps_private(self) -> bool:
+        """Whether private elements that are known to be safe are kept."""
+        return self._keeps_private
+
+    @property
     def statement(self) -> DataSet:
         """The elements by which each output says what was done to it."""
         return self._statement
@@ -125,20 +131,25 @@ class Deidentifier:
         return self._patient(by, wanted, "") if wanted else None
 
     def treat_element(
-        self, element: Element, encodings: tuple[str, ...], patient: Patient = NOBODY
+        self, element: Element, encodings: tuple[str, ...], patient: Patient = NOBODY, creator: bytes = b""
     ) -> tuple[Element | None, Work]:
         """Treat one element of a main data set by itself; gives what is written, and what was noted on the way.
 
         What becomes of an element depends on nothing beside it but the patient and the character set, as
         long as no identifier of the instance is found in what is kept: that, coded entries (`CODE_TAGS`)
-        and private blocks are for whoever puts the elements together.
+        and the creators of private blocks are for whoever puts the elements together.
+
+        Parameters
+        ----------
+        creator
+            Of the block that a private element is in, where private elements may be kept.
         """
         work = Work(self._pseudonyms, _NO_IDENTIFIERS, encodings)
         work.walk = lambda item, path: self._treat_item(work, item, path)
         work.patient = patient
         tag = element.tag
-        if tag & _ODD_GROUP:
-            return None, work
+        if tag & ODD_GROUP:
+            return keep_element(work, element, creator, "") if creator else None, work
         treat = self._plan.get(tag, _drop_unknown)
         treated = treat and treat(work, element if element.items is None else _as_sequence(element), "")
         if tag in _ENTITY_UIDS:
@@ -191,7 +202,7 @@ class Deidentifier:
         """Send each element through the plan, and coded entries through theirs."""
         plan, treated, private = self._plan, DataSet(), []
         for tag, element in dataset.items():
-            if tag & _ODD_GROUP:
+            if tag & ODD_GROUP:
                 private.append(tag)
                 continue
             treat = plan.get(tag, _drop_unknown)
@@ -199,12 +210,13 @@ class Deidentifier:
                 kept = treat(work, _as_sequence(element) if element.items is not None else element, path)
                 if kept is not None:
                     treated[tag] = kept
+        safe = keep_private(work, dataset, private, path) if private and self._keeps_private else {}
         if private:
-            _drop_private(work, private, path)
+            _drop_private(work, private, safe, path)
         if not CODE_TAGS.isdisjoint(dataset):
             treated |= {element.tag: element for element in clean_code(work, dataset, path)}
-            return DataSet(sorted(treated.items()))
-        return treated
+            return DataSet(sorted({**treated, **safe}.items()))
+        return DataSet(sorted({**treated, **safe}.items())) if safe else treated
 
     def _finish(self, work: Work, dataset: DataSet, treated: DataSet) -> Deidentified:
         treated |= self._statement
@@ -246,9 +258,9 @@ def _drop_unknown(work: Work, element: Element, _path: str) -> None:
         work.removed[name] = work.removed.get(name, 0) + 1
 
 
-def _drop_private(work: Work, tags: list[int], path: str) -> None:
+def _drop_private(work: Work, tags: list[int], kept: Collection[int], path: str) -> None:
     """Count private elements, and report each block that nobody reserved (PS3.5 section 7.8.1)."""
-    work.removed["private"] = work.removed.get("private", 0) + len(tags)
+    work.removed["private"] = work.removed.get("private", 0) + len(tags) - len(kept)
     for tag in _orphans(tags):
         work.find("private-creator", path, tag, "PRIVATE_NO_CREATOR")
 

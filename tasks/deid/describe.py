@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from typing import NamedTuple
 
-from tasks.deid.actions import MEANINGS
+from tasks.deid.actions import MEANINGS, RETAIN_SAFE_PRIVATE
 from tasks.deid.classes import Disposition, class_dispositions
 from tasks.deid.plan import Step, make_plan
+from tasks.deid.private import safe_elements
 from tasks.deid.rules import Profile, Rule
 from tasks.dicom.dictionary import format_tag, keyword_of
 
@@ -57,6 +58,7 @@ def summarize(profile: Profile) -> list[Description]:
             "allow-list",
             f"{unlisted[False]} kept, mapped or moved by their VR or by name; {unlisted[True]} removed",
         ),
+        Description("Private elements", "dicomflow", _private_elements(profile)),
         *(Description(subject, "dicomflow", sentence) for subject, sentence in _GENERAL),
         Description(
             "SOP Classes",
@@ -67,9 +69,16 @@ def summarize(profile: Profile) -> list[Description]:
     ]
 
 
+def _private_elements(profile: Profile) -> str:
+    if not profile.has(RETAIN_SAFE_PRIVATE):
+        return "removed"
+    count = sum(map(len, safe_elements().values()))
+    return f"{count:,} numbers and code strings of known creators kept if they are what they should be; others removed"
+
+
 _GENERAL = (
     ("Sequences", "every item at every depth is treated like the main data set"),
-    ("Private and unknown elements", "removed; so are overlays, curves, group lengths and trailing padding"),
+    ("Unknown elements", "removed; so are overlays, curves, group lengths and trailing padding"),
     ("UIDs", "mapped by a keyed function wherever they are, unless the standard registers them"),
     ("Coded entries", "public codes keep their value and get the standard's meaning; other codes are keyed"),
     (

@@ -17,6 +17,7 @@ from tasks.cleaning.charset import is_doubtful
 from tasks.deid.codes import CODE_TAGS
 from tasks.deid.deidentify import Deidentifier, private_findings
 from tasks.deid.identifiers import Identifiers, payload_tokens
+from tasks.deid.private import ODD_GROUP
 from tasks.deid.work import Patient
 from tasks.dicom.element import ByteSource, DataSet, Payload
 from tasks.dicom.encode import encode_meta
@@ -25,7 +26,7 @@ from tasks.dicom.payload import locate_payload
 from tasks.dicom.reader import UNCOMPRESSED, Limits
 from tasks.dicom.walk import PayloadSpan
 from tasks.recall.memory import SETTLING, Memory, Scope, remember
-from tasks.recall.template import ODD_GROUP, Searched, Statement, Template
+from tasks.recall.template import Searched, Statement, Template, write_creators
 from tasks.recall.treated import Treated
 from tasks.recall.verdict import Verdict, judge
 from tasks.records import Finding, Reject
@@ -142,10 +143,12 @@ class Cleaner:
         if matched is None or (not template.pixel_header and matched.end != source.size):
             return None
         self._expect(matched.end)
-        differing = self._memory.treat(matched.spans, known.scope, known.patient)
+        differing = self._memory.treat(matched.spans, known.scope, known.patient, template.creators)
         cut, treated = template.cut.copy(), template.treated.copy()
         for place, span, one in zip(template.varying, matched.spans, differing, strict=True):
             cut[place], treated[place] = span, one
+        if template.creators is not None and not template.keeps_blocks(differing):
+            raise Unusual
         payload, behind = self._locate_pixels(
             source, meta, template.pixel_span(matched.value), known, pixels=pixels
         )
@@ -162,13 +165,17 @@ class Cleaner:
         settling = {tag: cut[place] for tag in SETTLING if (place := _place_of(tags, tag)) is not None}
         scope = self._memory.scope_of(meta.explicit, settling)
         patient = self._memory.patient_of(settling, scope.syntax)
-        treated = self._memory.treat(cut, scope, patient)
+        creators = self._memory.creators_of(tags, cut, scope.syntax)
+        treated = self._memory.treat(cut, scope, patient, creators)
+        if creators is not None:
+            treated = write_creators(tags, treated, creators, scope.syntax.explicit)
         template = Template(
             tags,
             cut,
             treated,
             self._varying(tags, cut),
             explicit=meta.explicit,
+            creators=creators,
             pixel_header=b"" if spans.payload is None else window[spans.ends[-1] : spans.payload.offset],
             statement=self._statement,
         )
@@ -190,7 +197,7 @@ class Cleaner:
             varying.update(before.varying)
             if before.served < _SERIES:
                 varying.update([place for place, span in enumerate(cut) if span != before.cut[place]])
-        for tag in _FIXED:
+        for tag in (*_FIXED, *[tag for tag in tags if tag & ODD_GROUP and tag & 0xFFFF <= 0xFF]):
             varying.discard(-1 if (place := _place_of(tags, tag)) is None else place)
         place = _place_of(tags, _SOP_INSTANCE_UID)
         return sorted(varying if place is None else varying | {place})

@@ -7,10 +7,12 @@ asked for is forgotten, so that memory is the same after a thousand objects and 
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from tasks.cleaning.charset import is_defined
 from tasks.deid.deidentify import Deidentifier
+from tasks.deid.private import ODD_GROUP, creator_tag, is_known
 from tasks.deid.work import Patient
 from tasks.dicom.element import DataSet
 from tasks.dicom.locate import Unusual, element_of
@@ -26,28 +28,32 @@ _ENTRIES, _LONGEST = 1 << 12, 1 << 15
 _PATIENTS, _SCOPES, _OTHERS = 8, 64, 1 << 10
 
 
-class Memo(dict[bytes, Treated]):
+Key = bytes | tuple[bytes, bytes]
+"""A span; of a private element that may be kept, the creator of its block and the span."""
+
+
+class Memo(dict[Key, Treated]):
     """What became of spans; forgets what was not asked for since it last was full."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._old: dict[bytes, Treated] = {}
+        self._old: dict[Key, Treated] = {}
 
-    def recall(self, span: bytes) -> Treated | None:
+    def recall(self, key: Key) -> Treated | None:
         """Look among those that are about to be forgotten, and keep the one that is found."""
-        found = self._old.get(span)
+        found = self._old.get(key)
         if found is not None:
-            self.keep(span, found)
+            self.keep(key, found)
         return found
 
-    def keep(self, span: bytes, treated: Treated) -> None:
+    def keep(self, key: Key, treated: Treated) -> None:
         """Remember, unless the span is so long that it would cost more than it saves."""
-        if len(span) > _LONGEST:
+        if len(key) > _LONGEST:
             return
         if len(self) >= _ENTRIES:
             self._old = dict(self)
             self.clear()
-        self[span] = treated
+        self[key] = treated
 
 
 class Scope(NamedTuple):
@@ -109,8 +115,40 @@ class Memory:
             patient = remember(self._patients, key, found)
         return patient
 
-    def treat(self, cut: list[bytes], scope: Scope, patient: Patient) -> list[Treated]:
+    def creators_of(self, elements: Sequence[int], cut: list[bytes], syntax: Syntax) -> list[bytes] | None:
+        """Give for each element the creator of its block, if it is private and the creator is known; else nothing.
+
+        Parameters
+        ----------
+        elements
+            Tags, ascending; `cut` has their spans.
+
+        Returns
+        -------
+        list or None
+            None where there is no such element.
+        """
+        if not self._deidentifier.keeps_private:
+            return None
+        creators: dict[int, bytes] = {}
+        for tag, span in zip(elements, cut, strict=True):
+            if tag & ODD_GROUP and 0x10 <= tag & 0xFFFF <= 0xFF:
+                value = repaired_value(span, syntax)
+                if is_known(tag >> 16, value):
+                    creators[tag] = value
+        if not creators:
+            return None
+        return [creators.get(creator_tag(tag) or 0, b"") for tag in elements]
+
+    def treat(
+        self, cut: list[bytes], scope: Scope, patient: Patient, creators: list[bytes] | None = None
+    ) -> list[Treated]:
         """Give what becomes of each element, working out what is not remembered.
+
+        Parameters
+        ----------
+        creators
+            As `creators_of` gives them.
 
         Raises
         ------
@@ -121,9 +159,14 @@ class Memory:
             return []
         of_all, own = scope.of_all, self._memo_of(scope, patient)
         # Both are asked before anything is worked out: a list of hits is a pass at the speed of C.
-        known = [of_all.get(span) or own.get(span) for span in cut]
+        keys: Sequence[Key] = (
+            cut
+            if creators is None
+            else [(creator, span) if creator else span for creator, span in zip(creators, cut, strict=True)]
+        )
+        known = [of_all.get(key) or own.get(key) for key in keys]
         return [
-            one or self._treat_new(span, scope, own, patient) for one, span in zip(known, cut, strict=True)
+            one or self._treat_new(key, scope, own, patient) for one, key in zip(known, keys, strict=True)
         ]
 
     def _memo_of(self, scope: Scope, patient: Patient) -> Memo:
@@ -135,11 +178,12 @@ class Memory:
                 patients.popitem(last=False)
         return own
 
-    def _treat_new(self, span: bytes, scope: Scope, own: Memo, patient: Patient) -> Treated:
-        found = scope.of_all.recall(span) or own.recall(span)
+    def _treat_new(self, key: Key, scope: Scope, own: Memo, patient: Patient) -> Treated:
+        found = scope.of_all.recall(key) or own.recall(key)
         if found is None:
-            found, of_patient = treat_span(span, scope.syntax, patient, self._deidentifier)
-            (own if of_patient else scope.of_all).keep(span, found)
+            creator, span = key if isinstance(key, tuple) else (b"", key)
+            found, of_patient = treat_span(span, scope.syntax, patient, self._deidentifier, creator)
+            (own if of_patient else scope.of_all).keep(key, found)
         return found
 
 

@@ -15,6 +15,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from tasks.deid.identifiers import Identifiers
+from tasks.deid.private import ODD_GROUP, creator_tag, write_creator
 from tasks.deid.tokens import Tokens
 from tasks.dicom.element import DataSet
 from tasks.dicom.encode import encode_element
@@ -29,7 +30,6 @@ from tasks.tables.rows import header_columns
 _EXPLICIT = struct.Struct("<HH2sH").unpack_from
 _IMPLICIT = struct.Struct("<HHL").unpack_from
 _LENGTH = struct.Struct("<L").unpack_from
-ODD_GROUP = 0x00010000
 _CONTEXT = 64
 """Bytes of its neighbours that are searched with an element: no identifier that matters is longer."""
 
@@ -69,6 +69,26 @@ class Statement:
             tags[place : place + there] = [tag]
             parts[place : place + there] = [part]
         return tags, parts
+
+
+def write_creators(
+    tags: list[int], treated: list[Treated], creators: list[bytes], explicit: bool
+) -> list[Treated]:
+    """Write the creators of private blocks of which something is kept."""
+    kept = {
+        owner: creator
+        for tag, one, creator in zip(tags, treated, creators, strict=True)
+        if creator and one.encoded and (owner := creator_tag(tag)) is not None
+    }
+    written = list(treated)
+    for owner, creator in kept.items():
+        place = bisect_left(tags, owner)
+        element = write_creator(owner, creator)
+        written[place] = written[place]._replace(
+            encoded=encode_element(element, explicit=explicit),
+            json=attribute_json(element, DEFAULT_ENCODINGS),
+        )
+    return written
 
 
 class Searched:
@@ -141,6 +161,8 @@ class Template:
         Of all its elements before the pixel data.
     varying
         Positions of those that differ from instance to instance, ascending.
+    creators
+        Of those that differ, as `Memory.creators_of` gives them.
     judged, private
         Positions of the elements that `verdict.judge` needs, and tags of the private ones.
     served
@@ -157,11 +179,13 @@ class Template:
         varying: Sequence[int],
         *,
         explicit: bool,
+        creators: list[bytes] | None,
         pixel_header: bytes,
         statement: Statement,
     ) -> None:
         self.tags, self.cut, self.treated, self.varying = tags, cut, treated, tuple(varying)
         self.explicit, self.served = explicit, 0
+        self.creators = None if creators is None else [creators[place] for place in self.varying]
         self.judged = [place for place, tag in enumerate(tags) if tag in JUDGED]
         self.private = tuple([tag for tag in tags if tag & ODD_GROUP])
         self.pixel_header = pixel_header
@@ -240,6 +264,14 @@ class Template:
         value = position + len(self._last)
         self.served += 1
         return Matched(spans, value - len(self.pixel_header), value)
+
+    def keeps_blocks(self, differing: Sequence[Treated]) -> bool:
+        """Tell whether of private blocks as much is kept as in the template, so that their creators are right."""
+        return all(
+            bool(one.encoded) == bool(self.treated[place].encoded)
+            for place, one, creator in zip(self.varying, differing, self.creators or (), strict=False)
+            if creator
+        )
 
     def pixel_span(self, value: int) -> PayloadSpan | None:
         """Give the pixel data element of an instance that matched; its header was compared byte for byte."""

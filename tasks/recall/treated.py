@@ -99,9 +99,14 @@ class Treated(NamedTuple):
 
 
 def treat_span(
-    span: bytes, syntax: Syntax, patient: Patient, deidentifier: Deidentifier
+    span: bytes, syntax: Syntax, patient: Patient, deidentifier: Deidentifier, creator: bytes = b""
 ) -> tuple[Treated, bool]:
     """Read, repair and de-identify the one element that `span` holds.
+
+    Parameters
+    ----------
+    creator
+        Of the block that a private element is in, where it may be kept.
 
     Returns
     -------
@@ -115,7 +120,7 @@ def treat_span(
     """
     original = element_of(span, explicit=syntax.explicit, signed=syntax.signed)
     repaired, repairs = _repair(original, syntax.encodings)
-    treated, work = deidentifier.treat_element(repaired, syntax.encodings, patient)
+    treated, work = deidentifier.treat_element(repaired, syntax.encodings, patient, creator)
     encoded = json = b""
     columns: tuple[tuple[str, object], ...] = ()
     if treated is not None:

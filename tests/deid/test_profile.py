@@ -15,9 +15,9 @@ def action(profile: Profile, keyword: str) -> Action | None:
     return profile.action(tag_of(keyword))
 
 
-def test_the_default_profile_retains_intervals_and_patient_characteristics() -> None:
+def test_the_default_profile_retains_intervals_patient_characteristics_and_safe_private() -> None:
     research = load_profile("research")
-    assert [option.code for option in research.options] == ["113107", "113108"]
+    assert [option.code for option in research.options] == ["113107", "113108", "113111"]
     assert action(research, "StudyDate") is Action.C
     assert action(research, "PatientAge") is Action.K
     assert action(research, "PatientName") is Action.Z

@@ -11,6 +11,7 @@ TABLES = (
     "coding_schemes.csv",
     "defined_terms.csv",
     "ps3_15_e1_1.csv",
+    "safe_private.csv",
     "sop_classes.csv",
 )
 

@@ -1,0 +1,93 @@
+"""Private elements that are known to be safe (PS3.15 E.3.10): numbers and code strings of known creators.
+
+A private element means what its block's creator says, and nothing where nobody reserved the block. Known
+is what `data/safe_private.csv` lists by creator and element; its value has to be what the listed VR says,
+like that of any other element that is kept. Everything else that is private is removed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from functools import cache
+
+from tasks.deid import keep
+from tasks.deid.allowed import NUMBER_VRS
+from tasks.deid.data import read_rows
+from tasks.deid.keep import Treatment
+from tasks.deid.work import Work
+from tasks.dicom.element import DataSet, Element
+from tasks.dicom.values import encode_text
+
+ODD_GROUP = 0x00010000
+_PADDING = b"\0 "
+
+
+_TREATMENTS: dict[str, Treatment] = {
+    "CS": keep.keep_code_string,
+    "DS": keep.keep_decimals,
+    "IS": keep.keep_integers,
+    **{VR: keep.keep_numbers(frozenset({VR}), None) for VR in NUMBER_VRS},
+}
+_STRING_VRS = ("IS", "DS", "CS")
+_DECIMAL = re.compile(rb"[-+0-9.eE \\]+\0?")
+
+
+@cache
+def safe_elements() -> dict[tuple[int, bytes], dict[int, frozenset[str]]]:
+    """Give the VRs of the known elements by group and creator, then by the last byte of the element number."""
+    known: dict[tuple[int, bytes], dict[int, frozenset[str]]] = {}
+    for row in read_rows("safe_private.csv"):
+        block = int(row["group"], 16), row["creator"].encode("ascii")
+        known.setdefault(block, {})[int(row["element"], 16)] = frozenset(row["VRs"].split())
+    return known
+
+
+def creator_tag(tag: int) -> int | None:
+    """Give the tag of the creator of a private element's block (PS3.5 section 7.8.1); None for what is in no block."""
+    block = tag >> 8 & 0xFF
+    return tag & 0xFFFF0000 | block if tag & ODD_GROUP and block >= 0x10 else None
+
+
+def is_known(group: int, creator: bytes) -> bool:
+    """Tell whether anything is known of a creator's elements in a group."""
+    return (group, creator.strip(_PADDING)) in safe_elements()
+
+
+def keep_element(work: Work, element: Element, creator: bytes, path: str) -> Element | None:
+    """Keep a private element, if it is a known one of its creator and is what it should be."""
+    vrs = safe_elements().get((element.tag >> 16, creator.strip(_PADDING)), {}).get(element.tag & 0xFF)
+    if vrs is None or element.items is not None:
+        return None
+    VR = _meant_vr(element.value, vrs) if element.VR == "UN" else element.VR
+    return _TREATMENTS[VR](work, element._replace(VR=VR), path) if VR in vrs else None
+
+
+def _meant_vr(value: bytes, vrs: frozenset[str]) -> str:
+    """Tell which of the known VRs a value under UN is of; none where it could be more than one."""
+    strings = [VR for VR in _STRING_VRS if VR in vrs]
+    if strings and _DECIMAL.fullmatch(value):
+        return strings[0]
+    others = vrs.difference(("IS", "DS") if len(vrs) > 1 else ())
+    return min(others) if len(others) == 1 else ""
+
+
+def write_creator(tag: int, creator: bytes) -> Element:
+    """Write the creator of a block of which something is kept."""
+    return Element(tag, "LO", encode_text("LO", creator.strip(_PADDING).decode("ascii")))
+
+
+def keep_private(work: Work, dataset: DataSet, tags: Iterable[int], path: str) -> dict[int, Element]:
+    """Keep what is known to be safe among the private elements of a data set, and the creators of that."""
+    kept: dict[int, Element] = {}
+    for tag in tags:
+        owner = creator_tag(tag)
+        creator = None if owner is None else dataset.get(owner)
+        if owner is None or creator is None:
+            continue
+        element = keep_element(work, dataset[tag], creator.value, path)
+        if element is not None:
+            kept[tag] = element
+            if owner not in kept:
+                kept[owner] = work.write(*write_creator(owner, creator.value)[:3])
+    return kept

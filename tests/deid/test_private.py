@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+import pytest
+
+from tasks.deid.data import read_rows
+from tasks.deid.deidentify import Deidentifier
+from tasks.deid.private import creator_tag, safe_elements
+from tasks.dicom.element import DataSet, Element
+from tasks.dicom.values import encode_numbers
+from tests.deid.builders import deidentify, element, instance, nest
+
+CREATOR = Element(0x00190010, "LO", b"SIEMENS MR HEADER ")
+B_VALUE = Element(0x0019100C, "IS", b"1000")
+
+
+def private_of(treated: DataSet) -> DataSet:
+    return DataSet((tag, one) for tag, one in treated.items() if tag >> 16 & 1)
+
+
+def test_a_known_element_is_kept_with_its_creator(research: Deidentifier) -> None:
+    treated = deidentify(research, instance(CREATOR, B_VALUE)).dataset
+    assert private_of(treated) == {CREATOR.tag: CREATOR, B_VALUE.tag: B_VALUE}
+
+
+def test_a_basic_profile_keeps_nothing_private(basic: Deidentifier) -> None:
+    assert not private_of(deidentify(basic, instance(CREATOR, B_VALUE)).dataset)
+
+
+@pytest.mark.parametrize(
+    "elements",
+    [
+        (B_VALUE,),
+        (Element(0x00190011, "LO", CREATOR.value), B_VALUE),
+        (Element(0x00190010, "LO", b"SOMEBODY ELSE "), B_VALUE),
+        (CREATOR, Element(0x001910FE, "IS", b"1000")),
+        (CREATOR, Element(0x0019100C, "IS", b"Doerfler^Janette")),
+        (CREATOR, Element(0x0019100C, "OB", b"1000")),
+        (CREATOR,),
+    ],
+    ids=[
+        "no creator",
+        "another block",
+        "another creator",
+        "unknown",
+        "no number",
+        "another VR",
+        "nothing to own",
+    ],
+)
+def test_what_is_not_known_to_be_safe_goes_with_its_creator(
+    elements: tuple[Element, ...], research: Deidentifier
+) -> None:
+    assert not private_of(deidentify(research, instance(*elements)).dataset)
+
+
+@pytest.mark.parametrize(
+    ("number", "value", "VR"),
+    [(0x0019100C, b"1000", "IS"), (0x0019100C, b"\xe8\3", "US"), (0x0019100A, b"\x30\x31", "US")],
+)
+def test_an_element_under_un_is_read_as_it_is_known(
+    number: int, value: bytes, VR: str, research: Deidentifier
+) -> None:
+    treated = deidentify(research, instance(CREATOR, Element(number, "UN", value))).dataset
+    assert treated[number] == Element(number, VR, value)
+
+
+def test_an_element_that_could_be_two_things_is_removed(research: Deidentifier) -> None:
+    several = Element(0x00191012, "UN", b"\1\0\0\0")
+    assert not private_of(deidentify(research, instance(CREATOR, several)).dataset)
+
+
+def test_a_safe_number_that_is_the_patients_id_is_emptied(research: Deidentifier) -> None:
+    number = B_VALUE._replace(value=b"4711000 ")
+    treated = deidentify(research, instance(CREATOR, number, PatientID="4711000")).dataset
+    assert not treated[B_VALUE.tag].value
+
+
+@pytest.mark.parametrize("depth", [1, 3])
+def test_it_is_the_same_inside_of_sequences(depth: int, research: Deidentifier) -> None:
+    kept = element("PixelMeasuresSequence", [DataSet({one.tag: one for one in (CREATOR, B_VALUE)})])
+    treated = deidentify(research, instance(nest(kept, depth - 1))).dataset
+    (around,) = [one for one in treated.values() if one.items and (one.tag >> 16 != 0x0012)]
+    item = around.items or ()
+    while depth > 1:
+        item, depth = next(iter(item[0].values())).items or (), depth - 1
+    assert private_of(item[0]) == {CREATOR.tag: CREATOR, B_VALUE.tag: B_VALUE}
+
+
+def test_an_output_says_that_safe_private_elements_were_kept(research: Deidentifier) -> None:
+    codes = deidentify(research, instance()).dataset[0x00120064].items or ()
+    assert b"113111" in {code[0x00080100].value for code in codes}
+
+
+def test_every_listed_element_can_be_checked() -> None:
+    rows = list(read_rows("safe_private.csv"))
+    assert len(rows) > 1000
+    assert {VR for row in rows for VR in row["VRs"].split()} <= {
+        "US",
+        "SS",
+        "UL",
+        "SL",
+        "FL",
+        "FD",
+        "UV",
+        "SV",
+        "DS",
+        "IS",
+        "CS",
+    }
+    assert all(int(row["group"], 16) % 2 for row in rows)
+    assert sum(map(len, safe_elements().values())) == len(rows)
+
+
+def test_a_block_is_owned_by_the_creator_of_its_number() -> None:
+    assert creator_tag(0x0019100C) == 0x00190010
+    assert creator_tag(0x0019FF0C) == 0x001900FF
+    assert creator_tag(0x00190010) is creator_tag(0x0018100C) is None
+
+
+def test_binary_numbers_are_kept_by_size(research: Deidentifier) -> None:
+    owner = Element(0x00090010, "LO", b"FDMS 1.0")
+    whole, cut = Element(0x00091008, "UL", encode_numbers("UL", 7)), Element(0x00091009, "UL", b"\1\2\3")
+    assert set(private_of(deidentify(research, instance(owner, whole, cut)).dataset)) == {
+        owner.tag,
+        whole.tag,
+    }
