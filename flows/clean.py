@@ -12,40 +12,37 @@ settings of the process (see `tasks.settings`), never parameters: Prefect stores
 
 from __future__ import annotations
 
-from contextlib import ExitStack
-from importlib import import_module
-from threading import Thread
-
 from prefect import flow
 from prefect.client.schemas.objects import State as PrefectState
 from prefect.states import Completed, Failed
 
-from flows.dask_runner import local_scheduler_ahead, run_batches
-from flows.prefect_api import prefect_api
-from flows.progress import RunProgress, current, watch
+from flows.dask_runner import run_batches
+from flows.gate_ahead import import_gate_ahead
+from flows.progress import RunProgress, current
 from tasks.audit import audit
 from tasks.discover import discover
-from tasks.emit import emit, nothing_new
-from tasks.errors import ContractError
-from tasks.prepare import make_plan, open_run
+from tasks.emit import emit, leave_artifact
+from tasks.prepare import open_run
 from tasks.publish import publish
 from tasks.records import Outcome, RunPlan, RunReport
-from tasks.settings import Settings, activate, active_settings
+from tasks.settings import active_settings
+from tasks.survey import report_nothing_new
 
 
 @flow(name="dicomflow-clean", persist_result=False)
 def clean() -> PrefectState[RunReport]:
     """Run once; withheld is a failed state, so that whatever watches Prefect for failures sees it."""
     settings, progress = active_settings(), current()
-    with progress.shown(), open_run(settings) as run:
+    with open_run(settings) as run:
         for audited in run.to_finish:
             finish(audited, progress)
         with progress.phase("discover"):
             found = discover(run.plan, settings)
         if not found.listing.pending:
-            return state_of(nothing_new(run.plan, found.listing, progress.seconds))
-        # Importing Great Expectations takes seconds; they pass while the workers start and work.
-        Thread(target=import_module, args=("great_expectations",), daemon=True).start()
+            report = report_nothing_new(run.plan, found.listing, progress.seconds)
+            leave_artifact(report)
+            return state_of(report)
+        import_gate_ahead()
         with progress.phase("process", total=found.listing.pending):
             progress.advance(found.finished, 0)
             run_batches(run.plan, found.batches, settings, progress.advance)
@@ -58,7 +55,8 @@ def finish(plan: RunPlan, progress: RunProgress) -> RunReport:
         verdicts = audit(plan)
     with progress.phase("publish"):
         publish(plan)
-    return emit(plan, verdicts, progress.seconds)
+    with progress.phase("emit"):
+        return emit(plan, verdicts, progress.seconds)
 
 
 def state_of(report: RunReport) -> PrefectState[RunReport]:
@@ -71,21 +69,3 @@ def state_of(report: RunReport) -> PrefectState[RunReport]:
     if report.outcome == Outcome.WITHHELD:
         return Failed(name=name, message=message, data=report)
     return Completed(name=name, message=message, data=report)
-
-
-def run_clean(settings: Settings, progress: RunProgress) -> RunReport:
-    """Run the flow in this process: one Prefect API, one Dask scheduler, both gone afterwards."""
-    make_plan(settings)  # what would refuse the run refuses it before anything is started for it
-    activate(settings)
-    watch(progress)
-    with ExitStack() as services:
-        with progress.phase("start"):
-            services.enter_context(local_scheduler_ahead(settings))
-            services.enter_context(prefect_api())
-        state = clean(return_state=True)
-    report = state.result(raise_on_failure=False)
-    if isinstance(report, RunReport):
-        return report
-    if isinstance(report, BaseException):
-        raise report
-    raise ContractError("The flow ended without a report. Please report this.")

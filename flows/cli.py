@@ -6,6 +6,7 @@ wait for them: whatever needs them is imported inside the command that runs.
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -123,6 +124,7 @@ def clean(
             _print_dry_run(settings, as_json=as_json)
             return
         report = _run(settings, as_json=as_json)
+    gc.freeze()  # else the interpreter spends a second on collecting what it is about to leave anyway
     raise typer.Exit(_EXIT_CODES[report.outcome])
 
 
@@ -234,13 +236,14 @@ def _run(settings: Any, *, as_json: bool) -> RunReport:
     from flows.prefect_api import quiet_environment
 
     quiet_environment()
-    from flows.clean import run_clean
     from flows.progress import RunProgress
+
+    progress = RunProgress(Console(stderr=True))
+    from flows.local_run import run_clean
     from flows.summary import print_json, print_summary
 
-    console = Console(stderr=True)
     signal.signal(signal.SIGTERM, _interrupt)
-    report = run_clean(settings, RunProgress(console))
+    report = run_clean(settings, progress)
     if as_json:
         print_json(report)
     else:
@@ -254,7 +257,7 @@ def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
 
 def _print_dry_run(settings: Any, *, as_json: bool) -> None:
     from flows.summary import print_dry_run
-    from tasks.discover import survey
+    from tasks.survey import survey
 
     print_dry_run(survey(settings), as_json=as_json)
 
@@ -269,8 +272,8 @@ class _errors_explained:  # noqa: N801 - reads as a statement
         return None
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
-        if error is None or isinstance(error, (typer.Exit, SystemExit)):
-            return
+        if error is None or isinstance(error, (typer.Exit, SystemExit, BrokenPipeError)):
+            return  # a reader that has seen enough (`| head`) is no failure, and typer ends quietly on it
         if isinstance(error, KeyboardInterrupt):
             self._end(
                 ExitCode.INTERRUPTED, "Interrupted. Nothing is half done; run the same command to resume."

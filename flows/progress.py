@@ -45,6 +45,7 @@ class RunProgress:
 
     def __init__(self, console: Console | None = None) -> None:
         self.seconds: dict[str, float] = {}
+        self._began = time.monotonic()
         self._progress = None if console is None or not console.is_terminal else _bar(console)
         self._objects: Any = None
 
@@ -72,6 +73,11 @@ class RunProgress:
             if self._progress is not None and task is not None:
                 self._progress.update(task, total=total or 1, completed=total or 1)
                 self._progress.stop_task(task)
+
+    def whole(self) -> dict[str, float]:
+        """Seconds of each phase so far, and as `other` what passed between them: mostly Prefect's book-keeping."""
+        passed = time.monotonic() - self._began
+        return {**self.seconds, "other": max(passed - sum(self.seconds.values()), 0.0)}
 
     def advance(self, objects: int, size_bytes: int) -> None:
         """Move the bar of the current phase."""

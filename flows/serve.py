@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from rich.console import Console
 
-from flows.clean import clean
-from flows.prefect_api import prefect_api
+from flows.prefect_api import TemporaryServer, prefect_api, server_ahead
 from tasks.prepare import make_plan
 from tasks.settings import Settings
 
@@ -21,10 +20,17 @@ def serve_schedule(settings: Settings, cron: str, timezone: str) -> None:
     ConfigurationError
         If the settings cannot be used for a run.
     """
+    make_plan(settings)
+    with server_ahead(schedules=True) as server:
+        _serve(server, cron, timezone)
+
+
+def _serve(server: TemporaryServer | None, cron: str, timezone: str) -> None:
     from prefect.schedules import Cron
 
-    make_plan(settings)
-    with prefect_api():
+    from flows.clean import clean
+
+    with prefect_api(server):
         Console(stderr=True).print(
             f"Serving dicomflow-clean on [bold]{cron}[/] ({timezone}). Ctrl-C stops it."
         )

@@ -66,8 +66,15 @@ def _states(report: RunReport) -> Table:
 
 def _listed(report: RunReport) -> str:
     if not report.unchanged:
-        return f"listed, in {sum(report.seconds.values()):.1f} s"
+        return f"listed, in {_seconds(report)}"
     return f"listed, of which {report.unchanged:,} were settled by earlier runs"
+
+
+def _seconds(report: RunReport) -> str:
+    """Tell how long the run took, and of what: `12.0 s (process 5.1, start 4.6, …)`."""
+    phases = sorted(report.seconds.items(), key=lambda item: -item[1])
+    parts = ", ".join(f"{name} {seconds:.1f}" for name, seconds in phases if seconds >= 0.05)
+    return f"{sum(report.seconds.values()):.1f} s ({parts})"
 
 
 def _reasons(report: RunReport) -> Table:

@@ -9,31 +9,20 @@ from __future__ import annotations
 
 from functools import partial
 
-import numpy as np
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from tasks import layout
 from tasks.errors import value_free
 from tasks.layout import Staging
 from tasks.ledger.batching import make_batches, read_manifest, write_manifest
-from tasks.ledger.ledger import Ledger, Settled
-from tasks.ledger.objects import DIGEST_TYPE, SourceObjects, sort_objects
+from tasks.ledger.objects import SourceObjects
 from tasks.ledger.resume import Remaining, find_remaining
-from tasks.prepare import make_plan, pin_run
-from tasks.reasons import REASONS
-from tasks.records import Found, Listing, RunPlan
+from tasks.prepare import pin_run
+from tasks.records import Found, RunPlan
 from tasks.settings import Settings
 from tasks.staged import batch_ids, drop_batch, dump_record
-from tasks.storage.listing import list_objects
 from tasks.storage.store import Store, open_store
-from tasks.target import stored
-
-RETRIED = frozenset(code for code, reason in REASONS.items() if reason.retried)
-"""Reasons that a later run may find gone: such objects are taken again."""
-
-
-NOTHING_SETTLED = Settled(np.empty(0, DIGEST_TYPE), np.empty(0, np.uint16), ())
+from tasks.survey import list_source
 
 
 @task(name="discover", cache_policy=NO_CACHE, persist_result=False)
@@ -53,33 +42,6 @@ def discover(plan: RunPlan, settings: Settings) -> Found:
     store.barrier()
     store.write(staging.listing, dump_record(listing))
     return Found(listing, tuple(cut.batch for cut in remaining.cuts), remaining.finished_objects)
-
-
-def survey(settings: Settings) -> Listing:
-    """Say what a run would do, without doing it or taking hold of the target."""
-    plan = make_plan(settings)
-    return list_source(plan, open_store(plan.target, dict(plan.s3)))[1]
-
-
-def list_source(plan: RunPlan, store: Store) -> tuple[SourceObjects, Listing]:
-    """List the source against the ledger; returns the pending objects, sorted, and the counts."""
-    split = _read_ledger(store).split(list_objects(plan.source, dict(plan.s3)))
-    pending = sort_objects(split)
-    listing = Listing(
-        listed=split.listed,
-        pending=len(pending),
-        pending_bytes=int(pending.sizes.sum()),
-        settled=split.states,
-        settled_reasons=split.reasons,
-    )
-    return pending, listing
-
-
-def _read_ledger(store: Store) -> Settled:
-    """Read what earlier runs have settled; a target without a ledger is not touched, not even by a dry run."""
-    if not any(store.list(layout.LEDGER)):
-        return NOTHING_SETTLED
-    return Ledger(stored(store, layout.LEDGER)).settled(RETRIED)
 
 
 def _compare(plan: RunPlan, store: Store, staging: Staging, pending: SourceObjects) -> Remaining:

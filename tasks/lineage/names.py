@@ -10,14 +10,15 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote, urlsplit
 from uuid import UUID, uuid5
 
-from openlineage.client.naming.dataset import S3, DatasetNaming, LocalFileSystem
-
 from tasks.errors import ConfigurationError, ContractError
 from tasks.layout import LINEAGE
+
+if TYPE_CHECKING:
+    from openlineage.client.naming.dataset import DatasetNaming
 
 JOB_NAMESPACE = "dicomflow"
 RUN_JOB = "clean"
@@ -67,6 +68,9 @@ def name_target(target: str, key: str) -> DatasetName:
 
 
 def _naming(target: str, key: str) -> DatasetNaming:
+    # A third of a second to import, and the summary of a run only asks for the name of a file.
+    from openlineage.client.naming.dataset import S3, LocalFileSystem
+
     scheme, separator, _ = target.partition("://")
     if not separator:
         return LocalFileSystem(str(Path(target).resolve() / key))

@@ -196,8 +196,9 @@ def test_a_worker_killed_in_mid_run_costs_nothing(reference: Place, tmp_path: Pa
     workers = [
         process
         for process in psutil.Process(run.pid).children(recursive=True)
-        if "multiprocessing" in " ".join(process.cmdline()) and not process.children()
+        if "multiprocessing.forkserver" in " ".join(process.cmdline()) and not process.children()
     ]
+    assert len(workers) == 2
     os.kill(workers[0].pid, signal.SIGKILL)
     out, _ = run.communicate(timeout=280)
     assert run.returncode == 3, out

@@ -1,0 +1,84 @@
+"""One run in this process, as the command does it: look first, start what is needed, run the flow, stop it.
+
+What a run pays once is mostly imports: Prefect's server 4 s of a core, Great Expectations 3 s, Prefect and
+Dask 2 s in the flow's process and again in the workers'. So whatever can be imported beside something else
+is: the server's process and the workers' common ancestor are started before this process imports Prefect.
+Nothing of it is started for a source with nothing new, unless a Prefect API is configured, whose history
+then shows that run too (infra/decisions/0007).
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from flows.prefect_api import api_is_configured, prefect_api, server_ahead
+from flows.progress import RunProgress, watch
+from tasks.errors import ContractError
+from tasks.prepare import OpenRun, open_run
+from tasks.records import Listing, RunReport
+from tasks.settings import Settings, activate
+from tasks.survey import list_ahead, report_nothing_new
+
+if TYPE_CHECKING:
+    from prefect import Flow
+    from prefect.client.schemas.objects import State
+
+
+def run_clean(settings: Settings, progress: RunProgress) -> RunReport:
+    """Run once, with everything that is started for it gone afterwards.
+
+    Raises
+    ------
+    PipelineError
+        Whatever ended the run.
+    """
+    activate(settings)
+    watch(progress)
+    with progress.shown(), open_run(settings) as run:
+        listing = _look(run, progress)
+        idle = listing is not None and not listing.pending
+        if listing is not None and idle and not api_is_configured():
+            return report_nothing_new(run.plan, listing, progress.whole())
+        with ExitStack() as services:
+            with progress.phase("start"):
+                flow = _start(services, settings, idle=idle)
+            report = _run_flow(flow)
+            with progress.phase("stop"):
+                services.close()
+        return replace(report, seconds=progress.whole())
+
+
+def _look(run: OpenRun, progress: RunProgress) -> Listing | None:
+    """List the source ahead of the flow; None where there is work to do whatever the source holds."""
+    if run.to_finish:
+        return None
+    with progress.phase("discover"):
+        return list_ahead(run.plan)
+
+
+def _start(services: ExitStack, settings: Settings, *, idle: bool) -> Flow[[], State[RunReport]]:
+    """Start API and workers, side by side with our own imports, and wait for the API only."""
+    server = services.enter_context(server_ahead())
+    if not idle:
+        from flows.workers import local_scheduler_ahead
+
+        services.enter_context(local_scheduler_ahead(settings))
+    from flows.clean import clean
+    from flows.gate_ahead import import_gate_ahead
+
+    if not idle:
+        import_gate_ahead()
+    services.enter_context(prefect_api(server))
+    return clean
+
+
+def _run_flow(flow: Flow[[], State[RunReport]]) -> RunReport:
+    state = flow(return_state=True)
+    report = state.result(raise_on_failure=False)
+    if isinstance(report, RunReport):
+        return report
+    if isinstance(report, BaseException):
+        raise report
+    raise ContractError("The flow ended without a report. Please report this.")

@@ -1,0 +1,38 @@
+"""What every local worker needs, imported once in the process that they are forked from.
+
+Nothing here may start a thread or open a connection: neither survives a fork.
+"""
+
+from __future__ import annotations
+
+import gc
+from importlib import import_module
+
+import dask
+from prefect._internal.plugins import collections
+from prefect.settings import get_current_settings
+
+from flows.workers import DASK_CONFIG
+
+MODULES = (
+    "distributed.nanny",
+    "prefect.task_engine",
+    "prefect_dask.task_runners",
+    "flows.cli",  # the main module of the command, which multiprocessing imports again in each child
+    "tasks.process",
+    "flows.clean",  # a task's context brings its flow, and the flow whatever it refers to
+    "pandas",  # pyarrow imports it to make sure that a list is none of its
+)
+
+dask.config.set(DASK_CONFIG)  # before `distributed`, which sets its loggers up when it is imported
+for module in MODULES:
+    import_module(module)
+
+# A task's context names the block of its result storage, and to find that block's class Prefect imports every
+# integration that is installed: seconds a worker, for a class of Prefect's own, unless another one is configured.
+if get_current_settings().results.default_storage_block is None:
+    collections._collections = {}  # noqa: SLF001
+
+# Pages that hold only these modules stay shared: the collector of a child would else write to all of them.
+gc.collect()
+gc.freeze()

@@ -1,0 +1,140 @@
+"""Settings → where Dask runs: workers of our own on this machine, or a scheduler that exists.
+
+Dask's defaults lose runs: a worker that dies twice within 15 s is never replaced, and a client without
+workers waits for ever. What is set here was seen to survive both. Local workers are forked from one
+ancestor that has imported what a batch needs (`flows.worker_imports`): it is imported once and not once a
+worker, beside the start of the API, and a worker that died is back at once.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from multiprocessing import get_context
+from multiprocessing.forkserver import ensure_running
+from typing import Any, cast
+
+from tasks.settings import Settings
+
+DASK_CONFIG: dict[str, Any] = {
+    "distributed.deploy.lost-worker-timeout": "10m",
+    "distributed.scheduler.no-workers-timeout": "2m",
+    # A batch that took its worker along is run again and then split by us; Dask shall not feed it three more.
+    "distributed.scheduler.allowed-failures": 0,
+    "distributed.worker.memory.spill": False,
+    "distributed.worker.memory.target": False,
+    "distributed.worker.multiprocessing-method": "forkserver",
+    "distributed.logging.distributed": "critical",
+    # Dashboards show task keys and exceptions to whoever reaches the port: only health checks are served.
+    "distributed.scheduler.http.routes": ["distributed.http.health"],
+    "distributed.worker.http.routes": ["distributed.http.health"],
+}
+"""Shipped settings; Dask's own environment variables and files are read before and lose to these."""
+
+
+IMPORTS = "flows.worker_imports"
+
+
+def start_ancestor() -> None:
+    """Start the process that workers are forked from; it imports while we go on."""
+    import dask
+
+    seeds = {
+        "PYTHONHASHSEED": "6640"
+    }  # as Dask has it: equal keys are equal in all workers, also of a new ancestor
+    environment = {**dask.config.get("distributed.nanny.pre-spawn-environ", {}), **seeds}
+    before = dict(os.environ)
+    os.environ.update({name: str(value) for name, value in environment.items()})
+    try:
+        get_context("forkserver").set_forkserver_preload([IMPORTS])
+        ensure_running()
+    finally:
+        for name in environment:
+            if name in before:
+                os.environ[name] = before[name]
+            else:
+                del os.environ[name]
+
+
+class LocalScheduler:
+    """A local cluster that starts in the background, while a server is started or a source is listed.
+
+    Workers are processes with one thread each: reading headers holds the interpreter's lock.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._stack = ExitStack()
+        start_ancestor()
+        self._executor = ThreadPoolExecutor(1)
+        self._address: Future[str] = self._executor.submit(self._start)
+
+    def _start(self) -> str:
+        import dask
+
+        dask.config.set(DASK_CONFIG)  # before the import: distributed sets its loggers up when it is imported
+        from distributed import LocalCluster, utils
+
+        # In a process that Prefect started it was imported before, as one of Prefect's integrations.
+        logging.getLogger("distributed").setLevel(logging.CRITICAL)
+        # Else Dask would have the ancestor import its own choice, pandas among it, and import it here too.
+        utils._forkserver_preload_set = True  # noqa: SLF001
+
+        scratch = tempfile.mkdtemp(prefix="dicomflow-")
+        self._stack.callback(shutil.rmtree, scratch, ignore_errors=True)
+        cluster = LocalCluster(  # type: ignore[no-untyped-call]
+            n_workers=self._settings.workers,
+            threads_per_worker=1,
+            processes=True,
+            memory_limit=self._settings.worker_memory,
+            host="127.0.0.1",
+            dashboard_address="127.0.0.1:0",
+            local_directory=scratch,
+        )
+        self._stack.callback(cluster.close, timeout=10)
+        return str(cluster.scheduler_address)
+
+    @property
+    def address(self) -> str:
+        """Wait until the cluster is there, and give its scheduler's address."""
+        return self._address.result()
+
+    def close(self) -> None:
+        """Stop the cluster."""
+        self._executor.shutdown(wait=True)
+        self._stack.close()
+
+
+_started: LocalScheduler | None = None
+
+
+@contextmanager
+def local_scheduler_ahead(settings: Settings) -> Iterator[None]:
+    """Start a local cluster in the background, for the flow that is about to run; nothing if one exists."""
+    global _started
+    if settings.dask_address:
+        yield
+        return
+    _started = LocalScheduler(settings)
+    try:
+        yield
+    finally:
+        _started.close()
+        _started = None
+
+
+@contextmanager
+def dask_scheduler(settings: Settings) -> Iterator[str]:
+    """Give the address of the scheduler to use: an existing one, the one started ahead, or a new one."""
+    if settings.dask_address:
+        yield settings.dask_address
+    elif _started is not None:
+        yield _started.address
+    else:
+        with local_scheduler_ahead(settings):
+            yield cast("LocalScheduler", _started).address

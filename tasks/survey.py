@@ -1,0 +1,115 @@
+"""Look what a run would find, before anything is started for it.
+
+Most runs of a schedule find nothing new. Telling so takes the ledger and a listing, not a server, not a
+worker and not Prefect, so this module imports none of them. What it listed is not listed again by the run
+that follows it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from tasks import layout
+from tasks.errors import ContractError
+from tasks.ledger.ledger import Ledger, Settled
+from tasks.ledger.objects import DIGEST_TYPE, SourceObjects, sort_objects
+from tasks.prepare import make_plan
+from tasks.reasons import REASONS
+from tasks.records import Listing, Outcome, RunPlan, RunReport, State, utc_now
+from tasks.settings import Settings
+from tasks.storage.listing import list_objects
+from tasks.storage.store import Store, open_store
+from tasks.target import stored
+
+RETRIED = frozenset(code for code, reason in REASONS.items() if reason.retried)
+"""Reasons that a later run may find gone: such objects are taken again."""
+
+NOTHING_SETTLED = Settled(np.empty(0, DIGEST_TYPE), np.empty(0, np.uint16), ())
+
+
+class Listed(NamedTuple):
+    """A source against the ledger: what is pending, sorted, and the counts."""
+
+    pending: SourceObjects
+    listing: Listing
+
+
+_ahead: dict[str, Listed] = {}
+"""What was listed ahead, by the id of the run that will ask for it; that run holds its target all along."""
+
+
+def survey(settings: Settings) -> Listing:
+    """Say what a run would do, without doing it or taking hold of the target."""
+    plan = make_plan(settings)
+    return list_source(plan, open_store(plan.target, dict(plan.s3))).listing
+
+
+def list_source(plan: RunPlan, store: Store) -> Listed:
+    """List the source against the ledger, unless it was listed ahead for this run."""
+    ahead = _ahead.pop(plan.run_id, None)
+    if ahead is not None:
+        return ahead
+    split = _read_ledger(store).split(list_objects(plan.source, dict(plan.s3)))
+    pending = sort_objects(split)
+    listing = Listing(
+        listed=split.listed,
+        pending=len(pending),
+        pending_bytes=int(pending.sizes.sum()),
+        settled=split.states,
+        settled_reasons=split.reasons,
+    )
+    return Listed(pending, listing)
+
+
+def list_ahead(plan: RunPlan) -> Listing | None:
+    """List the source for a run that is open; None where nothing is settled yet, so that all of it is new."""
+    store = open_store(plan.target, dict(plan.s3))
+    if not any(store.list(layout.LEDGER)):
+        return None
+    listed = list_source(plan, store)
+    _ahead[plan.run_id] = listed
+    return listed.listing
+
+
+def report_nothing_new(plan: RunPlan, listing: Listing, seconds: Mapping[str, float]) -> RunReport:
+    """Report a run that found all its objects settled; nothing is written, so the target stays as it is.
+
+    Raises
+    ------
+    ContractError
+        If the states of the settled objects do not add up to what was listed.
+    """
+    if sum(listing.settled.values()) != listing.listed:
+        raise ContractError(
+            f"{listing.listed} objects were listed and {sum(listing.settled.values())} are accounted for. This is "
+            "a defect: report it, and keep the target as it is."
+        )
+    return RunReport(
+        run_id=plan.run_id,
+        outcome=Outcome.NOTHING_NEW,
+        listed=listing.listed,
+        published=listing.settled.get(State.PUBLISHED, 0),
+        withheld=listing.settled.get(State.WITHHELD, 0),
+        quarantined=listing.settled.get(State.QUARANTINED, 0),
+        duplicate=listing.settled.get(State.DUPLICATE, 0),
+        unchanged=listing.listed,
+        reasons=listing.settled_reasons,
+        findings={},
+        seconds=dict(seconds),
+        bytes_read=0,
+        bytes_written=0,
+        docs=open_store(plan.target, dict(plan.s3)).url(f"{layout.DOCS}/index.html"),
+        target=plan.target,
+        started_at=plan.started_at,
+        ended_at=utc_now(),
+    )
+
+
+def _read_ledger(store: Store) -> Settled:
+    """Read what earlier runs have settled; a target without a ledger is not touched, not even by a dry run."""
+    if not any(store.list(layout.LEDGER)):
+        return NOTHING_SETTLED
+    return Ledger(stored(store, layout.LEDGER)).settled(RETRIED)
