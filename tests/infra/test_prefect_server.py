@@ -1,0 +1,192 @@
+"""prefect-setup.sh against a real server, and what it is for: two deployments of a target never run at once."""
+
+from __future__ import annotations
+
+import base64
+import itertools
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.error import HTTPError, URLError
+from urllib.request import Request, urlopen
+
+import pytest
+
+from tests.builders import write_study
+from tests.e2e.runs import Place, states_of
+from tests.infra.files import INFRA, services
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(500)]
+
+PREFECT = str(Path(sys.executable).parent / "prefect")
+AUTH = "admin:not-a-secret"
+
+
+@dataclass(frozen=True)
+class Server:
+    api: str
+
+    def ask(self, path: str, body: dict[str, Any] | None = None, auth: str = AUTH) -> Any:
+        data = None if body is None else json.dumps(body).encode()
+        headers = {"Content-Type": "application/json"}
+        if auth:
+            headers["Authorization"] = "Basic " + base64.b64encode(auth.encode()).decode()
+        with urlopen(Request(self.api + path, data, headers), timeout=20) as answer:  # noqa: S310 - on loopback
+            text = answer.read().decode()
+        return json.loads(text) if text.startswith(("[", "{")) else text
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What a client of this server has in compose.yaml, but for the place and the password."""
+        return {
+            **dict(services()["prefect-setup"]["environment"].items()),
+            "PREFECT_API_URL": self.api,
+            "PREFECT_API_AUTH_STRING": AUTH,
+        }
+
+
+@contextmanager
+def _running(command: list[str], environment: dict[str, str], log: Path) -> Iterator[None]:
+    with log.open("wb") as sink:
+        process = subprocess.Popen(command, env=environment, stdout=sink, stderr=sink, cwd=log.parent)
+        try:
+            yield
+        finally:
+            process.terminate()
+            try:
+                process.wait(30)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+
+def _wait(what: str, seconds: float, happened: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        try:
+            if happened():
+                return
+        except (URLError, OSError):
+            pass
+        time.sleep(1)
+    pytest.fail(f"not within {seconds:.0f} s: {what}")
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server with the settings of compose.yaml, but on SQLite and with its messages in memory."""
+    home = tmp_path_factory.mktemp("server")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    elsewhere = ("DATABASE", "MESSAGING", "DOCKET", "ORDERING", "LEASE", "UI_API_URL")
+    settings = {
+        name: value
+        for name, value in services()["prefect-server"]["environment"].items()
+        if not any(part in name for part in elsewhere)
+    }
+    kept = {
+        name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "DICOMFLOW_"))
+    }
+    environment = {
+        **kept,
+        **settings,
+        "PREFECT_HOME": str(home),
+        "PREFECT_SERVER_API_HOST": "127.0.0.1",
+        "PREFECT_SERVER_API_PORT": str(port),
+        "PREFECT_SERVER_API_AUTH_STRING": AUTH,
+    }
+    found = Server(f"http://127.0.0.1:{port}/api")
+    with _running([PREFECT, "server", "start", "--no-ui"], environment, home / "server.log"):
+        _wait("the server answers", 120, lambda: found.ask("/health") is not None)
+        yield found
+
+
+@pytest.fixture(scope="module")
+def ready(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Server:
+    """The server after the setup has run, twice: the second time must change nothing."""
+    place = Place(tmp_path_factory.mktemp("setup"))
+    environment = place.environment(**server.environment)
+    environment["PATH"] = f"{Path(PREFECT).parent}:{environment['PATH']}"
+    for _ in range(2):
+        done = subprocess.run(
+            [str(INFRA / "prefect-setup.sh"), "process"],
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=240,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+    return server
+
+
+def test_the_setup_makes_one_of_everything_however_often_it_runs(ready: Server) -> None:
+    deployments = {each["name"]: each for each in ready.ask("/deployments/filter", {})}
+    assert set(deployments) == {"nightly", "landing", "on-demand"}
+    assert {each["work_queue_name"] for each in deployments.values()} == {"research"}
+    (queue,) = (each for each in ready.ask("/work_queues/filter", {}) if each["name"] == "research")
+    assert queue["concurrency_limit"] == 1
+    automations = sorted(each["name"] for each in ready.ask("/automations/filter", {}))
+    ours = [name for name in automations if name.startswith("dicomflow ")]
+    assert len(ours) == len(set(ours)) == 3
+    assert len(automations) == 4, "ours and the trigger of the landing folder"
+    (schedule,) = deployments["landing"]["schedules"]
+    assert schedule["active"] is False
+
+
+def test_nobody_without_the_password_learns_anything(server: Server) -> None:
+    assert server.ask("/health", auth="") is not None
+    for path in ("/metrics", "/admin/version"):
+        with pytest.raises(HTTPError) as refused:
+            server.ask(path, auth="")
+        assert refused.value.code == 401
+
+
+def test_metrics_are_where_prometheus_asks_for_them(server: Server) -> None:
+    served = server.ask("/metrics")
+    assert "process_resident_memory_bytes" in served
+    assert "process_cpu_seconds_total" in served
+
+
+def test_runs_of_one_target_wait_for_each_other(ready: Server, tmp_path: Path) -> None:
+    place = Place(tmp_path)
+    write_study(place.source, instances=3)
+    config = tmp_path / "nightly.toml"
+    config.write_text(f'source = "{place.source}"\ntarget = "{place.target}"\nworkers = 1\n')
+    environment = place.environment(**ready.environment, DICOMFLOW_CONFIG=str(config))
+
+    def prefect(*arguments: str) -> None:
+        subprocess.run(
+            [PREFECT, "--no-prompt", *arguments],
+            env=environment,
+            check=True,
+            capture_output=True,
+            timeout=120,
+        )
+
+    # Of the three runs the one that an event starts fails: its configuration file is not on this machine.
+    prefect("event", "emit", "dicomflow.landing.complete", "--resource-id", "dicomflow.landing.research")
+    prefect("deployment", "run", "dicomflow-clean/nightly")
+    prefect("deployment", "run", "dicomflow-clean/on-demand")
+
+    def runs() -> list[dict[str, Any]]:
+        query = {"flow_runs": {"state": {"type": {"not_any_": ["SCHEDULED"]}}}}
+        found: list[dict[str, Any]] = ready.ask("/flow_runs/filter", query)
+        return found
+
+    worker = ["worker", "start", "--pool", "dicomflow", "--type", "process"]
+    with _running([PREFECT, *worker], environment, tmp_path / "worker.log"):
+        _wait("three runs end", 300, lambda: len([run for run in runs() if run["end_time"]]) >= 3)
+    ended = sorted(runs(), key=lambda run: str(run["start_time"]))
+    assert sorted(run["state_type"] for run in ended) == ["COMPLETED", "COMPLETED", "FAILED"]
+    for before, after in itertools.pairwise(ended):
+        assert before["end_time"] <= after["start_time"]
+    assert states_of(place.target) == {"published": 3}
