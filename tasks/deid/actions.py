@@ -94,6 +94,14 @@ RETAIN_PATIENT_CHARACTERISTICS = Option(
     "Retain Patient Characteristics Option",
     available=True,
 )
+CLEAN_DESCRIPTORS = Option(
+    "clean-descriptors",
+    "descriptors",
+    "113105",
+    "Clean Descriptors Option",
+    frozenset({"LO", "SH", "LT", "ST", "UC", "UT"}),
+    available=True,
+)
 RETAIN_SAFE_PRIVATE = Option(
     "retain-safe-private", "safe_private", "113111", "Retain Safe Private Option", available=True
 )
@@ -106,7 +114,7 @@ OPTIONS = {
         ),
         Option("clean-graphics", "graphics", "113103", "Clean Graphics Option"),
         Option("clean-structured-content", "structured", "113104", "Clean Structured Content Option"),
-        Option("clean-descriptors", "descriptors", "113105", "Clean Descriptors Option"),
+        CLEAN_DESCRIPTORS,
         Option(
             "retain-full-dates",
             "full_dates",

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
-from tasks.deid.actions import RETAIN_MODIFIED_DATES, RETAIN_SAFE_PRIVATE
+from tasks.deid.actions import CLEAN_DESCRIPTORS, RETAIN_MODIFIED_DATES, RETAIN_SAFE_PRIVATE
 from tasks.deid.allowed import is_never_kept
 from tasks.deid.classes import SOP_CLASS_UID, refuse_class
 from tasks.deid.codes import CODE_TAGS, clean_code
@@ -21,6 +21,7 @@ from tasks.deid.private import ODD_GROUP, keep_element, keep_private
 from tasks.deid.pseudonyms import Pseudonyms, normalize
 from tasks.deid.residual import Generated
 from tasks.deid.rules import Profile
+from tasks.deid.said import NOTHING, Said, said_in
 from tasks.deid.work import NOBODY, Patient, Work
 from tasks.dicom.dictionary import format_tag
 from tasks.dicom.element import DataSet, Element
@@ -80,6 +81,7 @@ class Deidentifier:
         self._plan: dict[int, Treatment | None] = {
             tag: step.treat for tag, step in make_plan(profile).items()
         }
+        self._cleans_texts = profile.has(CLEAN_DESCRIPTORS)
         self._keeps_private = profile.has(RETAIN_SAFE_PRIVATE)
         self._statement = _statement(profile)
         self._stated = _written_in(self._statement)
@@ -116,6 +118,11 @@ class Deidentifier:
         return self._finish(work, dataset, treated)
 
     @property
+    def cleans_texts(self) -> bool:
+        """Whether texts are kept as far as they do not repeat what the instance says about who it is of."""
+        return self._cleans_texts
+
+    @property
     def keeps_private(self) -> bool:
         """Whether private elements that are known to be safe are kept."""
         return self._keeps_private
@@ -125,10 +132,18 @@ class Deidentifier:
         """The elements by which each output says what was done to it."""
         return self._statement
 
-    def patient_of(self, patient_id: bytes, issuer: bytes, encodings: tuple[str, ...]) -> Patient | None:
-        """Tell whom an instance speaks of by the values of Patient ID and its issuer; None without an ID."""
+    def patient_of(
+        self, patient_id: bytes, issuer: bytes, encodings: tuple[str, ...], said: Said
+    ) -> Patient | None:
+        """Tell whom an instance speaks of, by the values of Patient ID and its issuer; None without an ID.
+
+        Parameters
+        ----------
+        said
+            What the instance says about who it is of; matters where `cleans_texts`.
+        """
         wanted, by = (normalize(decode(value, encodings, "replace")) for value in (patient_id, issuer))
-        return self._patient(by, wanted, "") if wanted else None
+        return self._patient(by, wanted, "", said) if wanted else None
 
     def treat_element(
         self, element: Element, encodings: tuple[str, ...], patient: Patient = NOBODY, creator: bytes = b""
@@ -169,7 +184,8 @@ class Deidentifier:
         if not _ascii(dataset, SOP_CLASS_UID):
             work.find("sop-class", "", SOP_CLASS_UID, "MISSING_SOP_CLASS")
         study = origins[_STUDY_INSTANCE_UID].decode("latin-1")
-        work.patient = self._patient(_text(work, dataset, _ISSUER), patient_id, study)
+        said = said_in(dataset, work.encodings) if self._cleans_texts else NOTHING
+        work.patient = self._patient(_text(work, dataset, _ISSUER), patient_id, study, said)
         treated = self._treat(work, dataset, "")
         for tag, origin in origins.items():
             treated[tag] = Element(tag, "UI", encode_text("UI", self._pseudonyms.uid(origin)))
@@ -177,9 +193,9 @@ class Deidentifier:
             treated[tag] = work.write(tag, VR, encode_text(VR, work.patient.pseudonym))
         return treated
 
-    def _patient(self, issuer: str, patient_id: str, study: str) -> Patient:
+    def _patient(self, issuer: str, patient_id: str, study: str, said: Said) -> Patient:
         pseudonym = self._pseudonyms.patient(issuer, patient_id, study)
-        return Patient(pseudonym, issuer, self._pseudonyms.shift_days(pseudonym))
+        return Patient(pseudonym, issuer, self._pseudonyms.shift_days(pseudonym), said.study)
 
     def _treat_item(self, work: Work, item: DataSet, path: str) -> DataSet:
         """Treat an item, which may be in another character set and speak of another patient."""
@@ -190,7 +206,7 @@ class Deidentifier:
             outer = work.patient
             issuer = _text(work, item, _ISSUER) or outer.issuer
             other = self._pseudonyms.patient(issuer, patient_id, "")
-            work.patient = Patient(other, issuer, outer.shift_days)
+            work.patient = Patient(other, issuer, outer.shift_days, outer.study)
             treated = self._treat(work, item, path)
             work.patient = outer
         else:

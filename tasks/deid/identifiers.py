@@ -215,6 +215,19 @@ _Kind = Callable[[bytes, tuple[str, ...]], Tokens]
 _KIND_OF_VR: dict[str, _Kind] = {"PN": name_tokens, "UI": uid_tokens, "DA": date_tokens, "DT": date_tokens}
 
 
+CODE_TAGS = frozenset(map(tag_of, _CODES))
+LINE_TAGS = frozenset(map(tag_of, _LINES))
+NAME_TAGS = frozenset(tag for tag, row in DicomDictionary.items() if row[0] == "PN")
+DATE_VRS = frozenset({"DA", "DT"})
+"""What an instance tells about who it is of, by tag, and dates by VR too."""
+
+
+@cache
+def date_tags() -> frozenset[int]:
+    """Give the attributes that hold dates, whatever VR a file claims for them."""
+    return frozenset(tag for tag, row in DicomDictionary.items() if row[0] in DATE_VRS)
+
+
 @cache
 def _kinds() -> dict[int, _Kind]:
     """Give the kind of identifier by tag, so that a file that lies about a VR hides nothing."""

@@ -12,8 +12,9 @@ from typing import NamedTuple
 from pydicom._dicom_dict import DicomDictionary
 
 from tasks.deid import keep, replace
-from tasks.deid.actions import RETAIN_MODIFIED_DATES, Action
+from tasks.deid.actions import CLEAN_DESCRIPTORS, RETAIN_MODIFIED_DATES, Action
 from tasks.deid.allowed import BYTE_VRS, NUMBER_VRS, Disposition, disposition_of, is_never_kept
+from tasks.deid.descriptors import clean_descriptor
 from tasks.deid.keep import Treatment
 from tasks.deid.rules import Profile, Rule
 from tasks.dicom.dictionary import tag_of, vrs_of
@@ -45,7 +46,7 @@ def make_plan(profile: Profile) -> dict[int, Step]:
     """Settle what happens to each attribute of the dictionary and of the table under a profile."""
     shifts = profile.has(RETAIN_MODIFIED_DATES)
     plan = {tag: _unlisted_step(tag, shifts_dates=shifts) for tag in _dictionary_tags()}
-    plan |= {tag: step_of_rule(tag, rule) for tag, rule in profile.rules.items()}
+    plan |= {tag: step_of_rule(tag, rule, shifts_dates=shifts) for tag, rule in profile.rules.items()}
     return {tag: REMOVED if is_never_kept(tag) else step for tag, step in sorted(plan.items())}
 
 
@@ -53,9 +54,18 @@ def _dictionary_tags() -> Iterator[int]:
     return (tag for tag in DicomDictionary if not tag >> 16 & 1)
 
 
-def step_of_rule(tag: int, rule: Rule) -> Step:
-    """Settle a row of the table."""
+def step_of_rule(tag: int, rule: Rule, *, shifts_dates: bool) -> Step:
+    """Settle a row of the table.
+
+    Parameters
+    ----------
+    shifts_dates
+        Whether the profile keeps dates, moved: those in texts too.
+    """
     VR = rule.row.VR
+    if rule.option == CLEAN_DESCRIPTORS and rule.action is Action.C:
+        treat = clean_descriptor(tag, VR, rule.row.basic.settled, shifts_dates=shifts_dates)
+        return Step(treat, "cleaned word by word")
     match rule.action.settled:
         case Action.Z | Action.D as action:
             return _identity_step(tag, VR) or (

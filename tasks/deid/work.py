@@ -8,6 +8,8 @@ from typing import NamedTuple
 from tasks.deid.identifiers import Identifiers
 from tasks.deid.pseudonyms import Pseudonyms
 from tasks.deid.terms import beyond_standard, closed_terms
+from tasks.deid.text.study import NOBODY as NO_STUDY
+from tasks.deid.text.study import StudyIdentifiers
 from tasks.dicom.dictionary import format_tag
 from tasks.dicom.element import DataSet, Element
 from tasks.records import Finding
@@ -24,14 +26,17 @@ class Patient(NamedTuple):
         Issuer of Patient ID, normalised; an item's patient has the same unless it says otherwise.
     shift_days
         Days by which the dates move: those of the instance's patient, in its items too.
+    study
+        What texts of the instance must not repeat.
     """
 
     pseudonym: str
     issuer: str
     shift_days: int
+    study: StudyIdentifiers
 
 
-NOBODY = Patient("", "", 0)
+NOBODY = Patient("", "", 0, NO_STUDY)
 
 
 class Work:
@@ -104,9 +109,9 @@ class Work:
     def patient(self, patient: Patient) -> None:
         self._patient = patient
 
-    def find(self, rule: str, path: str, tag: int, code: str) -> None:
-        """Record a finding at `tag` below `path`."""
-        self.findings.append(Finding(rule, path + format_tag(tag), code))
+    def find(self, rule: str, path: str, tag: int, code: str, place: str = "") -> None:
+        """Record a finding at `tag` below `path`, and at a place in its value."""
+        self.findings.append(Finding(rule, path + format_tag(tag) + place, code))
 
     def write(self, tag: int, VR: str, value: bytes) -> Element:
         """Make an element with a value of ours."""

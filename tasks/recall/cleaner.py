@@ -18,6 +18,7 @@ from tasks.deid.codes import CODE_TAGS
 from tasks.deid.deidentify import Deidentifier, private_findings
 from tasks.deid.identifiers import Identifiers, payload_tokens
 from tasks.deid.private import ODD_GROUP
+from tasks.deid.said import NOTHING, Said
 from tasks.deid.work import Patient
 from tasks.dicom.element import ByteSource, DataSet, Payload
 from tasks.dicom.encode import encode_meta
@@ -75,6 +76,11 @@ class _Known(NamedTuple):
     template: Template
     scope: Scope
     patient: Patient
+    said: Said
+
+    def says_the_same(self, differing: list[Treated]) -> bool:
+        """Tell whether an instance with these elements says of whom it is what the template's said."""
+        return self.template.said == self.said and _is_said(differing, self.said)
 
     def fits(self, meta: Meta) -> bool:
         """Tell whether an instance with this file meta information may match the template."""
@@ -144,6 +150,8 @@ class Cleaner:
             return None
         self._expect(matched.end)
         differing = self._memory.treat(matched.spans, known.scope, known.patient, template.creators)
+        if not known.says_the_same(differing):
+            return None
         cut, treated = template.cut.copy(), template.treated.copy()
         for place, span, one in zip(template.varying, matched.spans, differing, strict=True):
             cut[place], treated[place] = span, one
@@ -164,7 +172,8 @@ class Cleaner:
         self._expect(spans.ends[-1])
         settling = {tag: cut[place] for tag in SETTLING if (place := _place_of(tags, tag)) is not None}
         scope = self._memory.scope_of(meta.explicit, settling)
-        patient = self._memory.patient_of(settling, scope.syntax)
+        said = self._memory.said_in(cut, scope)
+        patient = self._memory.patient_of(settling, scope.syntax, said)
         creators = self._memory.creators_of(tags, cut, scope.syntax)
         treated = self._memory.treat(cut, scope, patient, creators)
         if creators is not None:
@@ -179,7 +188,7 @@ class Cleaner:
             pixel_header=b"" if spans.payload is None else window[spans.ends[-1] : spans.payload.offset],
             statement=self._statement,
         )
-        known = self._known = _Known(meta.transfer_syntax, meta.SOPClassUID, template, scope, patient)
+        known = self._known = _Known(meta.transfer_syntax, meta.SOPClassUID, template, scope, patient, said)
         payload, behind = self._locate_pixels(source, meta, spans.payload, known, pixels=pixels)
         differing = [treated[place] for place in template.varying]
         return _Instance(meta, tags, cut, treated, differing + behind.treated, payload, behind)
@@ -229,7 +238,11 @@ class Cleaner:
         except NeedMore:
             raise Unusual from None
         treated = self._memory.treat(spans.cut(window), known.scope, known.patient)
-        if spans.payload is not None or any(one.encoded for one in treated):
+        if (
+            spans.payload is not None
+            or any(one.encoded for one in treated)
+            or not _is_said(treated, known.said)
+        ):
             raise Unusual
         return _Behind(spans.tags, treated)
 
@@ -361,6 +374,16 @@ def _check_identity(instance: _Instance) -> None:
             raise Unusual
         if tag == _SOP_INSTANCE_UID and value.rstrip(_PADDING) != meta.SOPInstanceUID:
             raise Unusual
+
+
+def _is_said(treated: list[Treated], said: Said) -> bool:
+    """Tell whether elements say nothing but what was said."""
+    return all(
+        mine <= whole
+        for one in treated
+        if one.notes is not None and one.notes.said is not NOTHING
+        for mine, whole in zip(one.notes.said, said, strict=True)
+    )
 
 
 def _place_of(tags: list[int], tag: int) -> int | None:

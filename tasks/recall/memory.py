@@ -13,12 +13,13 @@ from typing import Any, NamedTuple
 from tasks.cleaning.charset import is_defined
 from tasks.deid.deidentify import Deidentifier
 from tasks.deid.private import ODD_GROUP, creator_tag, is_known
+from tasks.deid.said import NOTHING, Said, unite
 from tasks.deid.work import Patient
 from tasks.dicom.element import DataSet
 from tasks.dicom.locate import Unusual, element_of
 from tasks.dicom.reader import PIXEL_REPRESENTATION
 from tasks.dicom.values import DEFAULT_ENCODINGS, SPECIFIC_CHARACTER_SET, encodings_of
-from tasks.recall.treated import Syntax, Treated, repaired_value, treat_span
+from tasks.recall.treated import Syntax, Treated, repaired_value, said_by_span, treat_span
 
 PATIENT_ID, ISSUER = 0x00100020, 0x00100021
 SETTLING = (SPECIFIC_CHARACTER_SET, PATIENT_ID, ISSUER, PIXEL_REPRESENTATION)
@@ -62,6 +63,7 @@ class Scope(NamedTuple):
     syntax: Syntax
     of_all: Memo
     of_patients: OrderedDict[Patient, Memo]
+    said: dict[bytes, Said]
 
 
 class Memory:
@@ -71,7 +73,7 @@ class Memory:
         self._deidentifier = deidentifier
         self._scopes: dict[Syntax, Scope] = {}
         self._syntaxes: dict[tuple[bool, bool, bytes], Syntax] = {}
-        self._patients: dict[tuple[bytes, bytes, Syntax], Patient] = {}
+        self._patients: dict[tuple[bytes, bytes, Syntax, Said], Patient] = {}
 
     def scope_of(self, explicit: bool, elements: dict[int, bytes]) -> Scope:
         """Give what is remembered of instances encoded as this one.
@@ -93,11 +95,34 @@ class Memory:
         if syntax is None:
             syntax = remember(self._syntaxes, key, Syntax(explicit, signed, _encodings_of(charset, explicit)))
         return self._scopes.get(syntax) or remember(
-            self._scopes, syntax, Scope(syntax, Memo(), OrderedDict()), _SCOPES
+            self._scopes, syntax, Scope(syntax, Memo(), OrderedDict(), {}), _SCOPES
         )
 
-    def patient_of(self, elements: dict[int, bytes], syntax: Syntax) -> Patient:
+    def said_in(self, cut: list[bytes], scope: Scope) -> Said:
+        """Give what an instance says about who it is of, where that decides about its texts.
+
+        Raises
+        ------
+        Unusual
+            As `treat_span`.
+        """
+        if not self._deidentifier.cleans_texts:
+            return NOTHING
+        known = scope.said
+        return unite(
+            [
+                known.get(span) or remember(known, span, said_by_span(span, scope.syntax), _ENTRIES)
+                for span in cut
+            ]
+        )
+
+    def patient_of(self, elements: dict[int, bytes], syntax: Syntax, said: Said) -> Patient:
         """Tell whom an instance speaks of.
+
+        Parameters
+        ----------
+        said
+            As `said_in` gives it.
 
         Raises
         ------
@@ -105,11 +130,11 @@ class Memory:
             If it has no Patient ID.
         """
         patient_id, issuer = elements.get(PATIENT_ID, b""), elements.get(ISSUER, b"")
-        key = (patient_id, issuer, syntax)
+        key = (patient_id, issuer, syntax, said)
         patient = self._patients.get(key)
         if patient is None:
             values = [repaired_value(span, syntax) if span else b"" for span in (patient_id, issuer)]
-            found = self._deidentifier.patient_of(values[0], values[1], syntax.encodings)
+            found = self._deidentifier.patient_of(values[0], values[1], syntax.encodings, said)
             if found is None:
                 raise Unusual
             patient = remember(self._patients, key, found)

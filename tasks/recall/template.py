@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from tasks.deid.identifiers import Identifiers
 from tasks.deid.private import ODD_GROUP, creator_tag, write_creator
+from tasks.deid.said import unite
 from tasks.deid.tokens import Tokens
 from tasks.dicom.element import DataSet
 from tasks.dicom.encode import encode_element
@@ -169,6 +170,8 @@ class Template:
         How many instances matched.
     fixed
         Identifiers and kept values of the others.
+    said
+        What the others say about who the instance is of.
     """
 
     def __init__(
@@ -203,6 +206,7 @@ class Template:
             self.columns.update(one.columns)
         self.count = sum(one.notes.elements for one in self.fixed_treated if one.notes)
         self.unplain = [text for one in self.fixed_treated if one.notes for text in one.notes.unplain]
+        self.said = unite([one.notes.said for one in self.fixed_treated if one.notes is not None])
         self.has_findings = any(
             one.notes is not None and (one.notes.repairs or one.notes.findings) for one in self.fixed_treated
         )

@@ -14,6 +14,7 @@ from tasks.cleaning.charset import CHARSET_RULES, unplain_texts
 from tasks.cleaning.repair import is_valid, repair
 from tasks.deid.deidentify import Deidentifier
 from tasks.deid.identifiers import tokens_of
+from tasks.deid.said import NOTHING, Said, said_by
 from tasks.deid.tokens import Tokens
 from tasks.deid.work import Patient
 from tasks.dicom.element import DataSet, Element
@@ -60,6 +61,8 @@ class Notes(NamedTuple):
         Texts that are not ASCII: together they may look like another character set.
     elements
         How many there are inside, itself included.
+    said
+        What the element says about who the instance is of.
     """
 
     tokens: tuple[Tokens, ...]
@@ -70,9 +73,10 @@ class Notes(NamedTuple):
     findings: tuple[Finding, ...]
     unplain: tuple[bytes, ...]
     elements: int
+    said: Said
 
 
-_NOTHING = Notes((), (), (), (), (), (), (), 1)
+_NOTHING = Notes((), (), (), (), (), (), (), 1, NOTHING)
 
 
 class Treated(NamedTuple):
@@ -136,6 +140,7 @@ def treat_span(
         findings=tuple(work.findings),
         unplain=_unplain(original, syntax.encodings),
         elements=_count(original),
+        said=said_by(repaired, syntax.encodings) if deidentifier.cleans_texts else NOTHING,
     )
     said = None if notes == _NOTHING else notes
     return Treated(encoded, json, columns, said, original, repaired), work.asked_for_patient
@@ -151,6 +156,18 @@ def repaired_value(span: bytes, syntax: Syntax) -> bytes:
     """
     original = element_of(span, explicit=syntax.explicit, signed=syntax.signed)
     return _repair(original, syntax.encodings)[0].value
+
+
+def said_by_span(span: bytes, syntax: Syntax) -> Said:
+    """Give what a span's element says about who the instance is of, as cleaning leaves it.
+
+    Raises
+    ------
+    Unusual
+        As `treat_span`.
+    """
+    original = element_of(span, explicit=syntax.explicit, signed=syntax.signed)
+    return said_by(_repair(original, syntax.encodings)[0], syntax.encodings)
 
 
 def _repair(element: Element, encodings: tuple[str, ...]) -> tuple[Element, tuple[Finding, ...]]:

@@ -36,7 +36,13 @@ def test_an_output_says_what_was_done_to_it(research: Deidentifier) -> None:
     )
     assert value_of(treated, "LongitudinalTemporalInformationModified") == "MODIFIED"
     codes = treated[tag_of("DeidentificationMethodCodeSequence")].items or ()
-    assert [value_of(code, "CodeValue") for code in codes] == ["113100", "113107", "113108", "113111"]
+    assert [value_of(code, "CodeValue") for code in codes] == [
+        "113100",
+        "113105",
+        "113107",
+        "113108",
+        "113111",
+    ]
     assert {value_of(code, "CodingSchemeDesignator") for code in codes} == {"DCM"}
     assert value_of(codes[0], "CodeMeaning") == "Basic Application Confidentiality Profile"
 

@@ -31,5 +31,5 @@ def test_every_step_of_the_plan_has_words() -> None:
 def test_the_summary_counts_the_whole_table() -> None:
     research, basic = (summarize(load_profile(name)) for name in ("research", "basic"))
     assert research[0].sentence.startswith("652 attributes: ")
-    assert len(research) == len(basic) + 3
+    assert len(research) == len(basic) + 4
     assert len(research) < 20

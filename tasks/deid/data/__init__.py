@@ -16,6 +16,15 @@ TABLES = (
 )
 
 
+def text_tables() -> tuple[str, ...]:
+    """Name the word lists by which texts are cleaned."""
+    return tuple(
+        sorted(
+            f"text/{entry.name}" for entry in files(__name__).joinpath("text").iterdir() if entry.is_file()
+        )
+    )
+
+
 def read_data(name: str) -> bytes:
     """Read a data file of this package."""
     return files(__name__).joinpath(name).read_bytes()
