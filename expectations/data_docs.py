@@ -174,7 +174,7 @@ def _build_expectation_result(measure: Measure) -> ExpectationValidationResult:
     configuration.meta = {
         "rule": measure.check.rule_id,
         "title": measure.check.title,
-        "studies_failed": len(measure.studies),
+        "studies_failed": measure.studies_failed,
     }
     counts = {
         "element_count": measure.evaluated,
@@ -209,7 +209,7 @@ def _make_line(measure: Measure, result: ExpectationValidationResult) -> Line:
         success=measure.success,
         evaluated=measure.evaluated,
         unexpected=measure.unexpected,
-        studies=len(measure.studies),
+        studies=measure.studies_failed,
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 
@@ -33,8 +34,9 @@ from tasks.reasons import REASONS
 from tasks.records import AuditReport, BatchReport, Listing, Outcome, RunPlan, RunReport, State, utc_now
 from tasks.site.history import summarize_run
 from tasks.site.pages import Evidence, site_files
-from tasks.staged import dump_record, finished_reports, load_record, parts, read_table
+from tasks.staged import decided_parts, dump_record, finished_reports, load_record, nulls_of, parts
 from tasks.storage.store import Store, open_store
+from tasks.tables.buckets import Distinct, hash_column
 from tasks.target import CONTRACTS, PUBLISHED_TABLES, stored
 
 _SETTLED_WELL = frozenset({State.PUBLISHED, State.DUPLICATE})
@@ -46,39 +48,73 @@ def emit(plan: RunPlan, audit: AuditReport, seconds: Mapping[str, float]) -> Run
     """Write report, docs and lineage, and remove the run's staging folder."""
     store, staging = open_store(plan.target, dict(plan.s3)), Staging(plan.run_id)
     batches = finished_reports(store, staging)
-    report = make_report(plan, store, staging, audit, batches, seconds)
+    totals = Totals.of(store, staging)
+    report = make_report(plan, store, staging, audit, batches, totals, seconds)
     check_balance(report)
-    _write_lineage(plan, store, staging, report, batches)
+    _write_lineage(plan, store, report, batches, totals)
     _write_docs(plan, store, staging, report)
     leave_artifact(report)
     remove_staging(store, plan.run_id)
     return report
 
 
-def nothing_new(plan: RunPlan, listing: Listing, seconds: Mapping[str, float]) -> RunReport:
-    """Report a run that found all its objects settled; nothing is written, so the target stays as it is."""
-    report = RunReport(
-        run_id=plan.run_id,
-        outcome=Outcome.NOTHING_NEW,
-        listed=listing.listed,
-        published=listing.settled.get(State.PUBLISHED, 0),
-        withheld=listing.settled.get(State.WITHHELD, 0),
-        quarantined=listing.settled.get(State.QUARANTINED, 0),
-        duplicate=listing.settled.get(State.DUPLICATE, 0),
-        unchanged=listing.listed,
-        reasons=listing.settled_reasons,
-        findings={},
-        seconds=dict(seconds),
-        bytes_read=0,
-        bytes_written=0,
-        docs=open_store(plan.target, dict(plan.s3)).url(f"{layout.DOCS}/index.html"),
-        target=plan.target,
-        started_at=plan.started_at,
-        ended_at=utc_now(),
+@dataclass(slots=True)
+class Totals:
+    """What one look at every batch of a run adds up to.
+
+    Attributes
+    ----------
+    states, reasons
+        How the objects of the run ended.
+    studies, series
+        Hashes of those released.
+    rows, nulls
+        Staged instances, and how many of them have no value, by column.
+    files, file_bytes
+        Files released.
+    """
+
+    states: Counter[str] = field(default_factory=Counter)
+    reasons: Counter[str] = field(default_factory=Counter)
+    modalities: Counter[str] = field(default_factory=Counter)
+    studies: Distinct = field(default_factory=Distinct)
+    series: Distinct = field(default_factory=Distinct)
+    rows: int = 0
+    nulls: Counter[str] = field(default_factory=Counter)
+    files: int = 0
+    file_bytes: int = 0
+
+    @classmethod
+    def of(cls, store: Store, staging: Staging) -> Totals:
+        """Add up all batches, one at a time."""
+        totals = cls()
+        ends = decided_parts(store, staging, ["source_ref", "state", "reason"])
+        columns = ["source_ref", "StudyInstanceUID", "SeriesInstanceUID", "Modality", "size_bytes"]
+        for decided, instances in zip(ends, parts(store, staging, "instances", columns), strict=True):
+            totals.add(decided, instances)
+        return totals
+
+    def add(self, decided: pa.Table, instances: pa.Table) -> None:
+        """Add one batch."""
+        self.states += count_values(decided["state"])
+        self.reasons += count_values(decided["reason"].drop_null())
+        self.rows += len(instances)
+        self.nulls.update(nulls_of(decided))
+        refs = decided["source_ref"].filter(pc.equal(decided["state"], str(State.PUBLISHED)))
+        released = instances.filter(pc.is_in(instances["source_ref"], refs))
+        self.studies.add(hash_column(released["StudyInstanceUID"]))
+        self.series.add(hash_column(released["SeriesInstanceUID"]))
+        self.modalities += count_values(pc.fill_null(released["Modality"], "unknown"))
+        self.files += len(released) - released["size_bytes"].null_count
+        self.file_bytes += pc.sum(released["size_bytes"]).as_py() or 0
+
+
+def count_values(column: pa.ChunkedArray) -> Counter[str]:
+    """Count how often each value is in a column."""
+    counts = pc.value_counts(column)
+    return Counter(
+        dict(zip(counts.field("values").to_pylist(), counts.field("counts").to_pylist(), strict=True))
     )
-    check_balance(report)
-    leave_artifact(report)
-    return report
 
 
 def make_report(
@@ -87,18 +123,16 @@ def make_report(
     staging: Staging,
     audit: AuditReport,
     batches: list[BatchReport],
+    totals: Totals,
     seconds: Mapping[str, float],
 ) -> RunReport:
     """Add up what the run listed and how each object ended."""
     listing = load_record(Listing, store.read(staging.listing))
-    decided = read_table(store, staging.decisions, ["state", "reason", "StudyInstanceUID", "source_ref"])
-    states = Counter(decided["state"].to_pylist()) + Counter(listing.settled)
-    reasons = Counter(decided["reason"].drop_null().to_pylist()) + Counter(listing.settled_reasons)
-    released = decided.filter(pc.equal(decided["state"], str(State.PUBLISHED)))
-    series, modalities = _describe_released(store, staging, released["source_ref"])
+    states = totals.states + Counter(listing.settled)
+    reasons = totals.reasons + Counter(listing.settled_reasons)
     return RunReport(
         run_id=plan.run_id,
-        outcome=outcome_of(decided["state"].to_pylist(), run_withheld=audit.run_withheld),
+        outcome=outcome_of(totals.states, run_withheld=audit.run_withheld),
         listed=listing.listed,
         published=states[State.PUBLISHED],
         withheld=states[State.WITHHELD],
@@ -115,9 +149,9 @@ def make_report(
         started_at=plan.started_at,
         ended_at=utc_now(),
         rules=audit.rules,
-        studies=len(pc.unique(released["StudyInstanceUID"])),
-        series=series,
-        modalities=modalities,
+        studies=len(totals.studies.sorted()),
+        series=len(totals.series.sorted()),
+        modalities=dict(sorted(totals.modalities.items())),
     )
 
 
@@ -147,21 +181,8 @@ def check_balance(report: RunReport) -> None:
         )
 
 
-def _describe_released(
-    store: Store, staging: Staging, source_refs: pa.ChunkedArray
-) -> tuple[int, dict[str, int]]:
-    """Count series and instances a modality among what this run released."""
-    series: set[str] = set()
-    modalities: Counter[str] = Counter()
-    for part in parts(store, staging, "instances", ["source_ref", "SeriesInstanceUID", "Modality"]):
-        kept = part.filter(pc.is_in(part["source_ref"], source_refs))
-        series.update(kept["SeriesInstanceUID"].to_pylist())
-        modalities.update(modality or "unknown" for modality in kept["Modality"].to_pylist())
-    return len(series), dict(sorted(modalities.items()))
-
-
 def _write_lineage(
-    plan: RunPlan, store: Store, staging: Staging, report: RunReport, batches: list[BatchReport]
+    plan: RunPlan, store: Store, report: RunReport, batches: list[BatchReport], totals: Totals
 ) -> None:
     run = LineageRun(
         run_id=plan.run_id,
@@ -174,9 +195,9 @@ def _write_lineage(
     ended = run_ended(
         run,
         report,
-        audited=_audited(store, staging),
+        audited=(AuditedTable(INSTANCES, totals.rows, dict(totals.nulls)),),
         published=_published(store, plan.run_id),
-        files=_files(store, staging, plan),
+        files=PublishedFiles(totals.files, totals.file_bytes) if "dicom" in plan.outputs else None,
     )
     # The end comes second: sending stops after a while, and of a long run the end is what counts.
     events = [run_started(run, plan.started_at), ended]
@@ -189,14 +210,6 @@ def _write_lineage(
     send_events(events)
 
 
-def _audited(store: Store, staging: Staging) -> tuple[AuditedTable, ...]:
-    rows, nulls = 0, Counter[str]()
-    for part in parts(store, staging, "instances"):
-        rows += len(part)
-        nulls.update({name: part[name].null_count for name in part.column_names})
-    return (AuditedTable(INSTANCES, rows, dict(nulls)),)
-
-
 def _published(store: Store, run_id: str) -> tuple[PublishedTable, ...]:
     tables = []
     for key in PUBLISHED_TABLES:
@@ -204,19 +217,6 @@ def _published(store: Store, run_id: str) -> tuple[PublishedTable, ...]:
         if commit is not None:
             tables.append(PublishedTable(CONTRACTS[key], **commit._asdict()))
     return tuple(tables)
-
-
-def _files(store: Store, staging: Staging, plan: RunPlan) -> PublishedFiles | None:
-    if "dicom" not in plan.outputs:
-        return None
-    decided = read_table(store, staging.decisions, ["state", "source_ref"])
-    released = decided.filter(pc.equal(decided["state"], str(State.PUBLISHED)))["source_ref"]
-    files = size_bytes = 0
-    for part in parts(store, staging, "instances", ["source_ref", "size_bytes"]):
-        kept = part.filter(pc.is_in(part["source_ref"], released))["size_bytes"].drop_null()
-        files += len(kept)
-        size_bytes += pc.sum(kept).as_py() or 0
-    return PublishedFiles(files, size_bytes)
 
 
 def _write_docs(plan: RunPlan, store: Store, staging: Staging, report: RunReport) -> None:

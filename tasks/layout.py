@@ -50,7 +50,6 @@ class Staging:
         self.rules = f"{self.root}/rules.yaml"
         self.listing = f"{self.root}/listing.json"
         self.audit = f"{self.root}/audit.json"
-        self.decisions = f"{self.root}/decisions.parquet"
         self.dicom = f"{self.root}/dicom"
         self.docs = f"{self.root}/docs"
         self.manifests = f"{self.root}/manifests"

@@ -3,33 +3,44 @@
 Readers follow the tables, so a file without a row is not published and a row without a file never
 happens. The rows of a run appear in one Delta commit. Every step finds its own earlier work: moves skip
 what has gone, commits carry the run's id, so a publish that is killed anywhere is simply run again.
+
+Decisions and rows are read a batch at a time, and nothing here keeps more of a run than hashes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
-from typing import Any
+from pathlib import Path
 
+import numpy as np
 import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from expectations.contracts import INSTANCES, LEDGER
+from expectations.contracts import LEDGER
 from tasks import layout
 from tasks.errors import value_free
 from tasks.layout import Staging
+from tasks.ledger.objects import DIGEST_TYPE, Digests, digest_all, find
 from tasks.records import RunPlan, State
-from tasks.staged import parts, read_table
+from tasks.staged import DECIDED, batches_in_order, decided_parts, parts, scratch_folder
 from tasks.storage.store import Store, open_store
-from tasks.tables.aggregate import series_table, studies_table
+from tasks.tables.aggregate import SERIES_INPUT, STUDIES_INPUT, series_table, studies_table
+from tasks.tables.buckets import Buckets, Distinct, Hashes, contains, count_buckets, hash_column
 from tasks.tables.delta import StoredTable
-from tasks.target import stored
+from tasks.target import CONTRACTS, stored
 
 _LISTED = 10_000
-_STUDY_COLUMNS = [name for name in INSTANCES.names if name != "header"]
+_RELEASE = ["source_ref", "SOPInstanceUID", "StudyInstanceUID", "PatientID", "state", "replaces"]
+"""What files and rows are released by."""
+_SUMMARIES: tuple[tuple[str, tuple[str, ...], str, Callable[[pa.Table], pa.Table]], ...] = (
+    (layout.SERIES, SERIES_INPUT, "SeriesInstanceUID", series_table),
+    (layout.STUDIES, STUDIES_INPUT, "StudyInstanceUID", studies_table),
+)
+"""Tables that are added up: their place, the columns of instances they read, their key, and how."""
 
 
 @task(name="publish", cache_policy=NO_CACHE, persist_result=False)
@@ -37,51 +48,63 @@ _STUDY_COLUMNS = [name for name in INSTANCES.names if name != "header"]
 def publish(plan: RunPlan) -> None:
     """Carry out the decisions that the audit wrote down."""
     store, staging = open_store(plan.target, dict(plan.s3)), Staging(plan.run_id)
-    decided = read_table(store, staging.decisions)
-    publish_files(store, staging, decided)
-    publish_rows(store, staging, decided, plan.run_id)
+    publish_files(store, staging)
+    publish_rows(store, staging, plan.run_id)
     _record_findings(store, staging, plan.run_id)
-    _record_quarantine(store, decided, plan.run_id)
-    _record_ledger(store, decided, plan)
+    order = batches_in_order(store, staging)
+    _record_quarantine(store, staging, order, plan.run_id)
+    _record_ledger(store, staging, order, plan)
 
 
-def publish_files(store: Store, staging: Staging, decided: pa.Table) -> None:
+def publish_files(store: Store, staging: Staging) -> None:
     """Move each study's files where its verdict says; whatever else is staged goes with the staging folder."""
-    drop_strays(store, staging, decided)
+    if next(store.list(staging.dicom), None) is None:
+        return
+    drop_strays(store, staging)
     for state, destination in (
         (State.PUBLISHED, layout.PUBLISHED_DICOM),
         (State.WITHHELD, layout.WITHHELD_DICOM),
     ):
-        for study in _studies(_in_state(decided, state)):
-            store.move_tree(f"{staging.dicom}/{study}", f"{destination}/{study}")
+        for decided in decided_parts(store, staging, _RELEASE):
+            for study in _studies(_in_state(decided, state)):
+                store.move_tree(f"{staging.dicom}/{study}", f"{destination}/{study}")
     store.barrier()
 
 
-def drop_strays(store: Store, staging: Staging, decided: pa.Table) -> None:
+def drop_strays(store: Store, staging: Staging) -> None:
     """Delete staged files that no released or withheld row stands for, before whole studies move.
 
     They are of instances in conflict, and of batches that a dead run had begun or finished when an
     object of theirs changed: their rows are gone, and a file without a row must not be published.
     """
-    kept = pa.concat_arrays(
-        [
-            _in_state(decided, state)["source_ref"].combine_chunks()
-            for state in (State.PUBLISHED, State.WITHHELD)
-        ]
-    )
-    paths = [
-        part.filter(pc.is_in(part["source_ref"], kept))["file_path"].combine_chunks()
-        for part in parts(store, staging, "instances", ["source_ref", "file_path"])
-    ]
-    expected = pa.concat_arrays([pa.array([], pa.string()), *paths])
+    expected = _expected_files(store, staging)
     staged = store.list(staging.dicom)
     while chunk := list(islice(staged, _LISTED)):
-        published = pa.array(
-            [f"{layout.PUBLISHED_DICOM}/{key.removeprefix(staging.dicom + '/')}" for key in chunk]
-        )
-        for key, known in zip(chunk, pc.is_in(published, expected).to_pylist(), strict=True):
-            if not known:
+        places = [f"{layout.PUBLISHED_DICOM}/{key.removeprefix(staging.dicom + '/')}" for key in chunk]
+        known = find(digest_all(place.encode() for place in places), expected) >= 0
+        for key, kept in zip(chunk, known.tolist(), strict=True):
+            if not kept:
                 store.delete(key)
+
+
+def _expected_files(store: Store, staging: Staging) -> Digests:
+    """Digest the paths of the files that a released or withheld row stands for, in ascending order."""
+    digests = [np.empty(0, DIGEST_TYPE)]
+    columns = ["source_ref", "file_path"]
+    for decided, rows in zip(
+        decided_parts(store, staging, _RELEASE), parts(store, staging, "instances", columns), strict=True
+    ):
+        kept = pa.chunked_array(
+            [
+                chunk
+                for state in (State.PUBLISHED, State.WITHHELD)
+                for chunk in _in_state(decided, state)["source_ref"].chunks
+            ],
+            pa.string(),
+        )
+        paths = rows.filter(pc.is_in(rows["source_ref"], kept))["file_path"].drop_null()
+        digests.append(digest_all(path.encode() for path in paths.to_pylist()))
+    return np.sort(np.concatenate(digests))
 
 
 def _in_state(decided: pa.Table, state: State) -> pa.Table:
@@ -95,49 +118,99 @@ def _studies(rows: pa.Table) -> list[str]:
     return sorted(f"{row['PatientID']}/{row['StudyInstanceUID']}" for row in pairs.to_pylist())
 
 
-def publish_rows(store: Store, staging: Staging, decided: pa.Table, run_id: str) -> None:
+def publish_rows(store: Store, staging: Staging, run_id: str) -> None:
     """Commit the released instances' rows, then bring the rows of their series and studies up to date."""
-    released = decided.filter(pc.equal(decided["state"], str(State.PUBLISHED)))
     instances = stored(store, layout.INSTANCES)
-    replacing = released.filter(released["replaces"])["source_ref"]
-    new = released.filter(pc.invert(released["replaces"]))["source_ref"]
-    if len(new):
-        instances.append(_released_rows(store, staging, new), run_id)
-    if len(replacing):
-        instances.upsert(pa.concat_tables(_released_rows(store, staging, replacing)), run_id)
-    if len(released):
-        _publish_summaries(store, instances, pc.unique(released["StudyInstanceUID"]), run_id)
+    new = replacing = 0
+    studies = Distinct()
+    for decided in decided_parts(store, staging, _RELEASE):
+        released = _in_state(decided, State.PUBLISHED)
+        replaced = pc.sum(released["replaces"]).as_py() or 0
+        new, replacing = new + len(released) - replaced, replacing + replaced
+        studies.add(hash_column(released["StudyInstanceUID"]))
+    if new:
+        instances.append(_released_rows(store, staging, replaces=False), run_id)
+    if replacing:
+        instances.upsert(pa.concat_tables(_released_rows(store, staging, replaces=True)), run_id)
+    if new or replacing:
+        with scratch_folder(store, staging) as scratch:
+            _publish_summaries(store, instances, studies.sorted(), run_id, scratch)
 
 
-def _released_rows(store: Store, staging: Staging, source_refs: pa.ChunkedArray) -> Iterator[pa.Table]:
-    for part in parts(store, staging, "instances"):
-        yield part.filter(pc.is_in(part["source_ref"], source_refs))
+def _released_rows(store: Store, staging: Staging, *, replaces: bool) -> Iterator[pa.Table]:
+    decided_rows = decided_parts(store, staging, _RELEASE)
+    for decided, rows in zip(decided_rows, parts(store, staging, "instances"), strict=True):
+        released = _in_state(decided, State.PUBLISHED)
+        wanted = released.filter(pc.equal(released["replaces"], replaces))["source_ref"]
+        # Most often all are, and a filter would copy their headers.
+        yield rows if len(wanted) == len(rows) else rows.filter(pc.is_in(rows["source_ref"], wanted))
 
 
-def _publish_summaries(store: Store, instances: StoredTable, studies: pa.Array, run_id: str) -> None:
-    rows = instances.read(_STUDY_COLUMNS, {"StudyInstanceUID": studies})
-    stored(store, layout.SERIES).upsert(series_table(rows), run_id)
-    stored(store, layout.STUDIES).upsert(studies_table(rows), run_id)
+def _publish_summaries(
+    store: Store, instances: StoredTable, studies: Hashes, run_id: str, scratch: Path
+) -> None:
+    """Add up the series and studies of the run, from all that is published of them."""
+    for key, columns, by, add_up in _SUMMARIES:
+        schema = pa.schema([CONTRACTS[layout.INSTANCES].column(name).arrow_field() for name in columns])
+        count = count_buckets(_count_rows(instances, studies))
+        with Buckets(count, schema.remove_metadata(), scratch, by) as buckets:
+            for batch in instances.stream(columns):
+                rows = pa.Table.from_batches([batch])
+                found = rows.filter(pa.array(contains(hash_column(rows["StudyInstanceUID"]), studies)))
+                buckets.add(found, hash_column(found[by]))
+            summaries = (add_up(rows) for rows in buckets)
+            # One bucket is one commit; with more, what is new is added as it comes.
+            stored(store, key).upsert(next(summaries) if count == 1 else summaries, run_id)
+
+
+def _count_rows(instances: StoredTable, studies: Hashes) -> int:
+    batches = instances.stream(["StudyInstanceUID"])
+    return sum(
+        int(contains(hash_column(pa.chunked_array([batch["StudyInstanceUID"]])), studies).sum())
+        for batch in batches
+    )
 
 
 def _record_findings(store: Store, staging: Staging, run_id: str) -> None:
     stored(store, layout.AUDIT).append(parts(store, staging, "findings"), run_id)
 
 
-def _record_quarantine(store: Store, decided: pa.Table, run_id: str) -> None:
+def _record_quarantine(store: Store, staging: Staging, order: Sequence[str], run_id: str) -> None:
     """Write what was refused as lines of JSON, for people who look after the source."""
-    refused = decided.filter(pc.equal(decided["state"], str(State.QUARANTINED)))
-    if not len(refused):
-        return
+    lines = _quarantine_lines(store, staging, order)
+    first = next(lines, None)
+    if first is not None:
+        store.write_unsynced(f"{layout.QUARANTINE}/{run_id}.ndjson", _chain(first, lines))
+        store.barrier()
+
+
+def _quarantine_lines(store: Store, staging: Staging, order: Sequence[str]) -> Iterator[bytes]:
     columns = ["source_uri", "source_ref", "size_bytes", "version", "reason", "path", "finding_codes"]
-    lines = [orjson.dumps(row) + b"\n" for row in refused.select(columns).sort_by("source_uri").to_pylist()]
-    store.write(f"{layout.QUARANTINE}/{run_id}.ndjson", b"".join(lines))
+    for decided in decided_parts(store, staging, ["state", *columns], order):
+        refused = decided.filter(pc.equal(decided["state"], str(State.QUARANTINED)))
+        rows = refused.select(columns).sort_by("source_uri").to_pylist() if len(refused) else []
+        if rows:
+            yield b"".join(orjson.dumps(row) + b"\n" for row in rows)
 
 
-def _record_ledger(store: Store, decided: pa.Table, plan: RunPlan) -> None:
+def _chain(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
+    yield first
+    yield from rest
+
+
+def _record_ledger(store: Store, staging: Staging, order: Sequence[str], plan: RunPlan) -> None:
     """Say how each object ended; from this commit on, it is settled."""
-    rows: dict[str, Any] = {name: decided[name] for name in LEDGER.names if name in decided.column_names}
+    columns = [name for name in LEDGER.names if name in DECIDED.names]
+    decided = decided_parts(store, staging, columns, order)
+    stored(store, layout.LEDGER).append((_ledger_rows(part, plan) for part in decided), plan.run_id)
+
+
+def _ledger_rows(decided: pa.Table, plan: RunPlan) -> pa.Table:
+    rows = {name: decided[name] for name in decided.column_names}
     rows["run_id"] = pa.array([plan.run_id] * len(decided), pa.string())
     rows["recorded_at"] = pa.array([plan.started_at] * len(decided)).cast(pa.timestamp("us", "UTC"))
-    table = pa.table({name: rows[name] for name in LEDGER.names}).cast(LEDGER.arrow_schema())
-    stored(store, layout.LEDGER).append(table.sort_by("source_uri"), plan.run_id)
+    return (
+        pa.table({name: rows[name] for name in LEDGER.names})
+        .cast(LEDGER.arrow_schema())
+        .sort_by("source_uri")
+    )

@@ -177,16 +177,6 @@ class BatchReport:
 
 
 @dataclass(frozen=True, slots=True)
-class StudyVerdict:
-    """The gate's word on one study: whether it passed and which rules (R001…) said no or warned."""
-
-    StudyInstanceUID: str
-    passed: bool
-    failed_rules: tuple[str, ...] = ()
-    warned_rules: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class RuleResult:
     """One rule's result over one run, in counts.
 
@@ -213,11 +203,10 @@ class RuleResult:
 
 @dataclass(frozen=True, slots=True)
 class AuditReport:
-    """Verdict per study and result per rule; once written to staging, the run is only rolled forward."""
+    """Whether the run may be published, and each rule's result; once it is staged, the run is only rolled forward."""
 
     run_withheld: bool
     run_failed_rules: tuple[str, ...]
-    verdicts: tuple[StudyVerdict, ...]
     rules: tuple[RuleResult, ...]
     rules_digest: str
 

@@ -8,7 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Iterator
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, TypeVar
 
 import orjson
@@ -60,7 +64,14 @@ def dump_record(record: Any) -> bytes:
 
 def load_record(kind: type[R], data: bytes) -> R:
     """Read a record back, nested records and all."""
-    return TypeAdapter(kind).validate_json(data)
+    if kind not in _ADAPTERS:
+        _ADAPTERS[kind] = TypeAdapter(kind)
+    record: R = _ADAPTERS[kind].validate_json(data)
+    return record
+
+
+_ADAPTERS: dict[Any, TypeAdapter[Any]] = {}
+"""By kind of record: making one takes longer than reading a record with it."""
 
 
 def table_bytes(table: pa.Table) -> bytes:
@@ -72,7 +83,9 @@ def table_bytes(table: pa.Table) -> bytes:
 
 def read_table(store: Store, key: str, columns: list[str] | None = None) -> pa.Table:
     """Read a staged table, or some of its columns."""
-    return pq.read_table(io.BytesIO(store.read(key)), columns=columns)
+    # One part is too small for threads to help: they would only keep more of the memory for themselves.
+    with pq.ParquetFile(pa.BufferReader(store.read(key)), pre_buffer=False) as file:
+        return file.read(columns, use_threads=False)
 
 
 def batch_ids(store: Store, staging: Staging) -> list[str]:
@@ -83,7 +96,7 @@ def batch_ids(store: Store, staging: Staging) -> list[str]:
 def drop_batch(store: Store, staging: Staging, batch_id: str) -> None:
     """Forget a finished batch, its report first, so that a crash in between leaves nothing to believe."""
     store.delete(staging.report(batch_id))
-    for table in ("staged", "instances", "findings"):
+    for table in ("staged", "instances", "findings", "decided"):
         store.delete(staging.part(batch_id, table))
 
 
@@ -99,3 +112,59 @@ def parts(store: Store, staging: Staging, table: str, columns: list[str] | None 
     """Read one table of every finished batch, a batch at a time."""
     for batch_id in batch_ids(store, staging):
         yield read_table(store, staging.part(batch_id, table), columns)
+
+
+def decided_parts(
+    store: Store,
+    staging: Staging,
+    columns: list[str] | None = None,
+    batches: Iterable[str] | None = None,
+) -> Iterator[pa.Table]:
+    """Read how the objects of each batch ended, in the order of the ids or in another."""
+    for batch_id in batch_ids(store, staging) if batches is None else batches:
+        yield read_table(store, staging.part(batch_id, "decided"), columns)
+
+
+def with_nulls(decided: pa.Table, nulls: Mapping[str, int]) -> pa.Table:
+    """Note beside a batch's decisions how many of its instances have no value, by column."""
+    return decided.replace_schema_metadata({_NULLS: orjson.dumps(nulls)})
+
+
+def nulls_of(decided: pa.Table) -> dict[str, int]:
+    """Read what `with_nulls` noted."""
+    nulls: dict[str, int] = orjson.loads(decided.schema.metadata[_NULLS])
+    return nulls
+
+
+_NULLS = b"nulls"
+
+
+def batches_in_order(store: Store, staging: Staging) -> list[str]:
+    """Give the ids of the batches in the order of their first objects' URIs.
+
+    Batches are cut from a sorted listing, so this is the order of the listing, unless the source moved
+    between a run that died and the one that resumed it.
+    """
+    ids = batch_ids(store, staging)
+    firsts = (read_table(store, staging.part(batch_id, "staged"), ["source_uri"]) for batch_id in ids)
+    uris = (first["source_uri"][0].as_py() if len(first) else "" for first in firsts)
+    return [batch_id for _, batch_id in sorted(zip(uris, ids, strict=True))]
+
+
+@contextmanager
+def scratch_folder(store: Store, staging: Staging) -> Iterator[Path]:
+    """Give a folder for what need not outlast a step.
+
+    It lies in the target where that is a folder, since rows that are not released yet belong nowhere else,
+    and since there is room: the folder for temporary files may be memory.
+    """
+    place = store.local_path(f"{staging.root}/scratch")
+    if place is None:
+        with tempfile.TemporaryDirectory(prefix="dicomflow-") as folder:
+            yield Path(folder)
+        return
+    shutil.rmtree(place, ignore_errors=True)
+    try:
+        yield place
+    finally:
+        shutil.rmtree(place, ignore_errors=True)

@@ -1,101 +1,118 @@
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 import pytest
 
-from expectations.contracts import INSTANCES
-from tasks.audit import Neighbours, settle_identities, state_of_reject
-from tasks.reasons import REASONS
-from tasks.records import State
-from tasks.staged import STAGED
+from tasks import emit as emit_module
+from tasks import layout
+from tasks.audit import audit
+from tasks.emit import emit
+from tasks.publish import publish
+from tasks.records import AuditReport, RunReport
+from tasks.staged import decided_parts
+from tasks.tables import buckets
+from tasks.target import CONTRACTS, stored
+from tests.builders import ROOT, ct_instance, part10, write_study
+from tests.plain import PlainRun
 
-NO_ROWS = INSTANCES.arrow_schema().empty_table()
+
+@pytest.fixture(scope="module", autouse=True)
+def _import_great_expectations() -> None:
+    """Import it before any test, so that no test's time is spent on it."""
+    import great_expectations
+
+    assert great_expectations.__version__
 
 
-def staged(*rows: dict[str, Any]) -> pa.Table:
-    """Rows of `STAGED`; unnamed facts are those of one instance of one patient's study."""
-    usual = {
-        "size_bytes": 1,
-        "version": "1",
-        "batch_id": "b",
-        "SOPInstanceUID": "2.25.1",
-        "StudyInstanceUID": "2.25.9",
-        "PatientID": "P",
-        "content": "same",
-        "finding_codes": [],
-    }
-    return pa.Table.from_pylist(
-        [{**usual, "source_ref": row["source_uri"], **row} for row in rows], schema=STAGED
+def fill(source: Path) -> None:
+    """Write studies of every fate, some of which belong together across batches and studies."""
+    for study in range(1, 6):
+        write_study(source, study=study, patient=study, instances=3)
+    write_study(source / "flagged", study=6, patient=6, instances=2, KVP=None)
+    write_study(source / "shared", study=7, patient=7, instances=2, SeriesInstanceUID=f"{ROOT}.1.1")
+    write_study(source / "withheld", study=8, patient=8, instances=2, SOPClassUID=None)
+    (source / "copy.dcm").write_bytes((source / "s2-i1.dcm").read_bytes())
+    (source / "rival.dcm").write_bytes(part10(ct_instance(study=3, patient=3, KVP="80")))
+    (source / "other.dcm").write_bytes(part10(ct_instance(study=4, patient=9, instance=9)))
+    (source / "text.txt").write_text("not DICOM")
+
+
+def end(
+    run: PlainRun, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> tuple[AuditReport, list[dict[str, Any]], RunReport, dict[str, list[dict[str, Any]]]]:
+    """Take a processed run to its end; gives verdicts, decisions, report and tables."""
+    monkeypatch.setattr(emit_module, "leave_artifact", lambda report: None)  # noqa: ARG005
+    verdicts = audit.fn(run.plan)
+    decided = [row for part in decided_parts(run.store, run.staging) for row in part.to_pylist()]
+    publish.fn(run.plan)
+    tables = {key: sorted(stored(run.store, key).read().to_pylist(), key=str) for key in CONTRACTS}
+    report = emit.fn(run.plan, verdicts, {})
+    assert not list((root / "target").glob("staging/*/*"))
+    return verdicts, decided, report, tables
+
+
+@pytest.mark.e2e
+def test_many_buckets_decide_what_one_decides(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fill(tmp_path / "source")
+    ended = []
+    for rows in (1_000, 4):
+        monkeypatch.setattr(buckets, "BUCKET_ROWS", rows)
+        with PlainRun(tmp_path, monkeypatch, batch_objects=5) as run:
+            run.process(run.discover())
+            ended.append(end(run, tmp_path, monkeypatch))
+        shutil.rmtree(tmp_path / "target")
+    (one, decided, report, tables), (many, decided_too, report_too, tables_too) = ended
+    reasons = {row["reason"] for row in decided}
+    assert {"DUPLICATE_EXACT", "DUPLICATE_UID_CONFLICT", "STUDY_TWO_PATIENTS", "NOT_DICOM", None} <= reasons
+    shared = [rule for rule in one.rules if rule.rule_id == "R005"]
+    assert [rule.success for rule in shared] == [False]
+    assert many == one
+    assert decided_too == decided
+    assert (report_too.reasons, report_too.studies, report_too.series) == (
+        report.reasons,
+        report.studies,
+        report.series,
     )
+    for key in (layout.INSTANCES, layout.SERIES, layout.STUDIES, layout.AUDIT):
+        assert tables_too[key] == tables[key]
 
 
-def neighbours(*content: dict[str, str], rows: pa.Table = NO_ROWS) -> Neighbours:
-    import pandas as pd
-
-    return Neighbours(rows, pd.DataFrame(list(content), columns=["SOPInstanceUID", "source_ref", "content"]))
-
-
-def ends(table: pa.Table, published: Neighbours | None = None) -> dict[str, tuple[str, str | None]]:
-    decided = settle_identities(table, published or neighbours()).to_pylist()
-    return {row["source_uri"]: (row["state"], row["reason"]) for row in decided}
-
-
-def test_one_instance_in_two_objects_is_published_once() -> None:
-    assert ends(staged({"source_uri": "b"}, {"source_uri": "a"})) == {
-        "a": ("published", None),
-        "b": ("duplicate", "DUPLICATE_EXACT"),
-    }
+def test_an_audit_that_is_asked_again_says_what_it_decided(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_study(tmp_path / "source", instances=2)
+    with PlainRun(tmp_path, monkeypatch) as run:
+        run.process(run.discover())
+        first = audit.fn(run.plan)
+        for part in (tmp_path / "target").rglob("staged.parquet"):
+            part.unlink()
+        assert audit.fn(run.plan) == first
 
 
-def test_one_uid_with_two_contents_is_published_from_neither() -> None:
-    both = ("quarantined", "DUPLICATE_UID_CONFLICT")
-    assert ends(staged({"source_uri": "a"}, {"source_uri": "b", "content": "other"})) == {
-        "a": both,
-        "b": both,
-    }
-
-
-def test_a_duplicate_beside_a_conflict_is_part_of_the_conflict() -> None:
-    table = staged({"source_uri": "a"}, {"source_uri": "b"}, {"source_uri": "c", "content": "other"})
-    assert {reason for _, reason in ends(table).values()} == {"DUPLICATE_UID_CONFLICT"}
-
-
-def test_one_study_with_two_patients_is_published_for_neither() -> None:
-    table = staged({"source_uri": "a"}, {"source_uri": "b", "SOPInstanceUID": "2.25.2", "PatientID": "Q"})
-    both = ("quarantined", "STUDY_TWO_PATIENTS")
-    assert ends(table) == {"a": both, "b": both}
-
-
-def test_a_study_published_for_another_patient_refuses_the_newcomer() -> None:
-    row = dict.fromkeys(INSTANCES.names) | {"StudyInstanceUID": "2.25.9", "PatientID": "Q"}
-    columns = {field.name: pa.array([row[field.name]], field.type) for field in INSTANCES.arrow_schema()}
-    published = neighbours(rows=pa.table(columns))
-    assert ends(staged({"source_uri": "a"}), published) == {"a": ("quarantined", "STUDY_TWO_PATIENTS")}
-
-
-def test_what_is_published_already_from_another_object_is_a_duplicate_or_a_conflict() -> None:
-    same = neighbours({"SOPInstanceUID": "2.25.1", "source_ref": "old", "content": "same"})
-    other = neighbours({"SOPInstanceUID": "2.25.1", "source_ref": "old", "content": "other"})
-    assert ends(staged({"source_uri": "a"}), same) == {"a": ("duplicate", "DUPLICATE_EXACT")}
-    assert ends(staged({"source_uri": "a"}), other) == {"a": ("quarantined", "DUPLICATE_UID_CONFLICT")}
-
-
-def test_a_changed_object_replaces_what_was_published_from_it() -> None:
-    before = neighbours({"SOPInstanceUID": "2.25.1", "source_ref": "a", "content": "older"})
-    decided = settle_identities(staged({"source_uri": "a"}), before).to_pylist()
-    assert [(row["state"], row["replaces"]) for row in decided] == [("published", True)]
-
-
-def test_refused_objects_take_no_part() -> None:
-    refused = {"source_uri": "a", "reason": "TRUNCATED", "SOPInstanceUID": None, "StudyInstanceUID": None}
-    assert ends(staged(refused, {"source_uri": "b"})) == {
-        "a": ("quarantined", "TRUNCATED"),
-        "b": ("published", None),
-    }
-
-
-@pytest.mark.parametrize("code", sorted(REASONS))
-def test_every_reason_has_a_state(code: str) -> None:
-    assert state_of_reject(code) == (State.WITHHELD if code == "PIXEL_REVIEW" else State.QUARANTINED)
+@pytest.mark.e2e
+def test_what_is_published_of_a_study_is_judged_with_what_comes_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    evaluated = []
+    for rows in (1_000, 2):
+        monkeypatch.setattr(buckets, "BUCKET_ROWS", rows)
+        write_study(tmp_path / "source", instances=3)
+        with PlainRun(tmp_path, monkeypatch, outputs="metadata") as run:
+            run.process(run.discover())
+            end(run, tmp_path, monkeypatch)
+        write_study(tmp_path / "source" / "later", study=2, instances=3)
+        (tmp_path / "source" / "fourth.dcm").write_bytes(part10(ct_instance(instance=4)))
+        (tmp_path / "source" / "again.dcm").write_bytes((tmp_path / "source" / "s1-i1.dcm").read_bytes())
+        with PlainRun(tmp_path, monkeypatch, outputs="metadata") as run:
+            run.process(run.discover())
+            verdicts, decided, _, tables = end(run, tmp_path, monkeypatch)
+        unique = next(rule for rule in verdicts.rules if rule.rule_id == "R003")
+        evaluated.append(unique.evaluated)
+        assert sorted(row["state"] for row in decided) == ["duplicate", *["published"] * 4]
+        assert sorted(row["instance_count"] for row in tables[layout.STUDIES]) == [3, 4]
+        shutil.rmtree(tmp_path / "target")
+        shutil.rmtree(tmp_path / "source")
+    assert evaluated == [7, 7]

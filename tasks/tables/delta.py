@@ -28,6 +28,7 @@ from tasks.tables.file_format import (
     table_configuration,
     writer_properties,
 )
+from tasks.tables.sieve import Sieve
 
 _CONFLICT_TRIES = 8
 
@@ -161,8 +162,14 @@ class StoredTable:
         return True
 
     @guarded
-    def upsert(self, rows: pa.Table, run_id: str) -> bool:
-        """Put a run's rows in the place of those with the same key, and add the others, in one commit.
+    def upsert(self, rows: pa.Table | Iterable[pa.Table], run_id: str) -> bool:
+        """Put a run's rows in the place of those with the same key, and add the others.
+
+        Parameters
+        ----------
+        rows
+            One table, or many that share no key and are taken one by one: rows with a new key are then added
+            as they come, in a commit before the one that replaces, and only the others must fit into memory.
 
         Returns
         -------
@@ -172,11 +179,20 @@ class StoredTable:
         Raises
         ------
         ContractError
-            If the rows are not the contract's, or a key occurs twice.
+            If the rows are not the contract's, or a key occurs twice in a table.
         TransientError
             If storage failed, or other writers changed the table again and again.
         """
-        self._check_keys(rows)
+        if isinstance(rows, pa.Table):
+            return self._upsert(rows, run_id)
+        if self._open_for_writing().transaction_version(_transaction_id("upsert", run_id)) is not None:
+            return False
+        sieve = Sieve(self.contract, self.stream(self.contract.key), map(self.check_keys, rows))
+        self.append(sieve.new, run_id)
+        return self._upsert(sieve.known(), run_id)
+
+    def _upsert(self, rows: pa.Table, run_id: str) -> bool:
+        self.check_keys(rows)
         source = rows.select(self.contract.names).cast(row_schema(self.contract))
         few = 0 < len(source) <= _LISTED_KEYS and len(self.contract.key) == 1
         replace = self._overwrite if few else self._merge
@@ -249,10 +265,17 @@ class StoredTable:
         )
         merger.when_matched_update_all().when_not_matched_insert_all().execute()
 
-    def _check_keys(self, rows: pa.Table) -> None:
-        """Refuse doubled keys, which a merge would insert without complaint."""
+    def check_keys(self, rows: pa.Table) -> pa.Table:
+        """Give the rows back; doubled keys are refused, which a merge would insert without complaint.
+
+        Raises
+        ------
+        ContractError
+            If a key occurs twice.
+        """
         if rows.group_by(list(self.contract.key)).aggregate([]).num_rows != rows.num_rows:
             raise ContractError(f"rows for {self.contract.name} hold the same key twice")
+        return rows
 
     @guarded
     def _scan(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:

@@ -13,9 +13,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from expectations.contracts import CONTRACTS
+from expectations.measures import find_withheld
 from expectations.outcomes import GateResult, StudyFailures
 from expectations.rules import DEFAULT_RULES, load_rules
-from expectations.runner import GateError, make_run_table, run_gate
+from expectations.runner import Gate, GateError, columns_kept_together, make_run_table, run_gate
 from tests.expectations.defects import CASES, Case
 from tests.expectations.rows_of import CLEAN_RUN, make_row, make_study, make_uid, to_tables
 
@@ -78,6 +79,43 @@ def test_tables_on_disk_are_judged_like_those_in_memory(judged: GateResult, tmp_
         pq.write_table(table, tmp_path / f"{name}.parquet", row_group_size=16)
         stored[name] = ds.dataset(tmp_path / f"{name}.parquet")
     assert run_gate(stored, CLEAN_RUN, load_rules(), tmp_path / "docs", "run") == judged
+
+
+def test_judging_studies_apart_is_judging_them_together(judged: GateResult, tmp_path: Path) -> None:
+    gate = Gate(load_rules())
+    parts = [
+        gate.judge(to_tables(row for case in CASES[start::3] for row in case.rows)) for start in range(3)
+    ]
+    measures = [measure for part in parts for measure in part]
+    assert gate.conclude(CLEAN_RUN, tmp_path, "run", measures) == judged
+    withheld = {study.StudyInstanceUID: study.withheld_by[0] for study in judged.studies if study.withheld_by}
+    found: dict[str, str] = {}
+    for part in parts:
+        found |= find_withheld(part)
+    assert found == withheld
+
+
+def test_what_held_before_is_seen_to_break_later(tmp_path: Path) -> None:
+    gate = Gate(load_rules())
+    gate.judge(to_tables(make_study("a")))
+    measures = gate.judge(to_tables(make_study("b", PatientSex="X")))
+    result = gate.conclude(CLEAN_RUN, tmp_path, "run", measures)
+    assert [study.flagged_by for study in result.studies] == [("R025",)]
+    (sex,) = (o for o in result.outcomes if o.rule_id == "R025")
+    assert (sex.evaluated, sex.unexpected, sex.studies_failed) == (6, 3, 1)
+
+
+def test_values_that_must_be_unique_keep_their_studies_together() -> None:
+    rules = DEFAULT_RULES.read_bytes()
+    assert columns_kept_together(load_rules()) == {"SeriesInstanceUID", "SOPInstanceUID"}
+    hashes = rules.replace(b"    column: SOPInstanceUID\n", b"    column: [SOPInstanceUID, sha256]\n", 1)
+    assert columns_kept_together(load_rules(hashes)) == {"SeriesInstanceUID", "SOPInstanceUID", "sha256"}
+    derived = rules.replace(
+        b"expectation: expect_column_values_to_be_in_set\n    column: study_distinct\n    kwargs: {value_set: [1]}",
+        b"expectation: expect_column_values_to_be_unique\n    column: study_distinct",
+        1,
+    )
+    assert columns_kept_together(load_rules(derived)) is None
 
 
 def test_nothing_staged_is_nothing_wrong(tmp_path: Path) -> None:

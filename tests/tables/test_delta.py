@@ -203,6 +203,33 @@ def test_upsert_refuses_a_key_that_occurs_twice(local_table: MakeTable) -> None:
         local_table(SERIES).upsert(rows_of(SERIES, ["a", "a"]), "run-1")
 
 
+def test_tables_that_come_one_by_one_are_upserted_like_one(make_table: MakeTable) -> None:
+    table = make_table(SERIES)
+    assert table.upsert((rows_of(SERIES, [key]) for key in "ab"), "run-1")
+    later = (rows_of(SERIES, list(keys), instance_count=2) for keys in ("bc", "d"))
+    assert table.upsert(later, "run-2")
+    assert read_counts(table) == {"a": 1, "b": 2, "c": 2, "d": 2}
+    assert not table.upsert(iter([rows_of(SERIES, ["a"], instance_count=9)]), "run-2")
+    assert read_counts(table)["a"] == 1
+    commit = table.find_commit("run-2")
+    assert commit is not None
+    assert commit.rows == 3
+
+
+def test_an_upsert_that_died_between_its_commits_is_finished(local_table: MakeTable) -> None:
+    table = local_table(SERIES)
+    table.upsert(rows_of(SERIES, ["a"]), "run-1")
+    table.append(rows_of(SERIES, ["b"], instance_count=2), "run-2")
+    again = (rows_of(SERIES, [key], instance_count=2) for key in "ab")
+    assert table.upsert(again, "run-2")
+    assert read_counts(table) == {"a": 2, "b": 2}
+
+
+def test_tables_that_come_one_by_one_may_not_hold_a_key_twice(local_table: MakeTable) -> None:
+    with pytest.raises(ContractError, match="same key twice"):
+        local_table(SERIES).upsert(iter([rows_of(SERIES, ["a", "a"])]), "run-1")
+
+
 def test_rows_can_be_chosen_as_they_are_read(local_table: MakeTable) -> None:
     table = local_table(SERIES)
     table.append(rows_of(SERIES, ["a", "b"]), "run-1")
