@@ -1,6 +1,8 @@
-"""What was measured, as records, and how it is shown: one table for people, one JSON object for machines.
+"""What was measured, as records, and on what machine; `report` shows them.
 
-A figure keeps all its runs, since on a shared machine the spread says how far a median can be trusted.
+A figure keeps all its runs, since on a shared machine the spread says how far a median can be trusted. Ours and
+the peer's run in turns, so each round has a ratio of its own, and the median of those is what counts: a machine
+that is slow for a minute is slow for both.
 """
 
 from __future__ import annotations
@@ -11,12 +13,9 @@ import statistics
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.metadata import version
-from itertools import groupby
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, NamedTuple
-
-from rich.table import Table
 
 VERSIONS_OF = (
     "dicomflow",
@@ -28,6 +27,9 @@ VERSIONS_OF = (
     "pyarrow",
     "deltalake",
 )
+
+PEERS = ("python-gdcm", "fastdicom", "dicognito", "dicom-anonymizer")
+"""Packages that are measured beside us where they are installed; all of them are optional."""
 
 
 class Sample(NamedTuple):
@@ -51,6 +53,21 @@ class Sample(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class Goal:
+    """What a figure should be: so many times better than the peer, or no larger than a limit in its own unit."""
+
+    times: float | None = None
+    most: float | None = None
+
+    def __str__(self) -> str:
+        """Say it as a table shows it."""
+        return f"≥ {self.times:.3g} x" if self.times is not None else f"≤ {self.most:g}"
+
+
+PYDICOM = "pydicom"
+
+
+@dataclass(frozen=True, slots=True)
 class Figure:
     """One number of ours and, where there is one, the same number of the peer's.
 
@@ -63,7 +80,13 @@ class Figure:
     unit
         Unit of both; one that ends in "/s" is better the higher it is, every other the lower.
     ours, peer
-        None where the number does not exist.
+        None where the number does not exist; the runs of both in the order of the rounds.
+    against
+        Who the peer is.
+    goal
+        What the number should be; None where it is only told.
+    absent
+        How to get the peer where it is not installed; empty where it is.
     """
 
     work: str
@@ -72,14 +95,34 @@ class Figure:
     unit: str
     ours: Sample | None
     peer: Sample | None = None
+    against: str = PYDICOM
+    goal: Goal | None = None
+    absent: str = ""
+
+    @property
+    def ratios(self) -> Sample | None:
+        """How many times better than the peer we are in each round; below 1 we are worse. Percentages have none."""
+        if self.ours is None or self.peer is None or self.unit == "%":
+            return None
+        if min(*self.ours.runs, *self.peer.runs) <= 0:
+            return None
+        both = zip(self.ours.runs, self.peer.runs, strict=True)
+        more_is_better = self.unit.endswith("/s")
+        return Sample.of(ours / peer if more_is_better else peer / ours for ours, peer in both)
 
     @property
     def times(self) -> float | None:
-        """How many times better than the peer we are; below 1 we are worse."""
-        if self.ours is None or self.peer is None or min(self.ours.median, self.peer.median) <= 0:
+        """Median of the ratios."""
+        return None if self.ratios is None else self.ratios.median
+
+    @property
+    def reached(self) -> bool | None:
+        """Whether the goal is reached; None where there is none, or nothing to tell it by."""
+        if self.goal is None:
             return None
-        ratio = self.peer.median / self.ours.median
-        return 1 / ratio if self.unit.endswith("/s") else ratio
+        if self.goal.times is not None:
+            return None if self.times is None else self.times >= self.goal.times
+        return None if self.ours is None or self.goal.most is None else self.ours.median <= self.goal.most
 
     def as_json(self) -> dict[str, Any]:
         """Everything, named."""
@@ -89,8 +132,12 @@ class Figure:
             "measure": self.measure,
             "unit": self.unit,
             "dicomflow": self.ours and self.ours.as_json(),
-            "pydicom": self.peer and self.peer.as_json(),
-            "times_better": self.times,
+            "against": self.against if self.peer or self.absent else None,
+            "peer": self.peer and self.peer.as_json(),
+            "times_better": self.ratios and self.ratios.as_json(),
+            "goal": None if self.goal is None else str(self.goal),
+            "reached": self.reached,
+            "absent": self.absent or None,
         }
 
 
@@ -120,58 +167,20 @@ def machine(seed: int, repeat: int) -> dict[str, Any]:
         "system": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),
         "versions": {name: version(name) for name in VERSIONS_OF},
+        "peers": {name: _version_if_any(name) for name in PEERS},
         "seed": seed,
         "repeat": repeat,
     }
+
+
+def _version_if_any(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
 
 
 def _processor() -> str:
     lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").is_file() else []
     names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
     return names[0] if names else platform.machine()
-
-
-def make_table(figures: list[Figure], facts: Mapping[str, Any]) -> Table:
-    """Draw the figures, those of one work together."""
-    versions = ", ".join(f"{name} {number}" for name, number in facts["versions"].items())
-    table = Table(
-        title=f"dicomflow beside plain pydicom: {facts['date']}",
-        caption=(
-            f"{facts['cores']} cores ({facts['processor']}), {facts['memory_gb']} GB, {facts['system']}, "
-            f"Python {facts['python']}; {versions}. Seed {facts['seed']}, medians of {facts['repeat']} interleaved "
-            f"runs, lowest and highest in brackets; load average at the start {facts['load_average'][0]:.1f}. "
-            "MB are 10^6 bytes."
-        ),
-        title_justify="left",
-        caption_justify="left",
-    )
-    table.add_column("work", style="bold")
-    table.add_column("measure")
-    table.add_column("unit")
-    for name in ("dicomflow", "pydicom", "times better"):
-        table.add_column(name, justify="right", no_wrap=True)
-    for (work, corpus), group in groupby(figures, key=lambda figure: (figure.work, figure.corpus)):
-        table.add_section()
-        labels = iter((work, corpus))
-        for figure in group:
-            times = "" if figure.times is None else f"{figure.times:.2f}"
-            table.add_row(
-                next(labels, ""), figure.measure, figure.unit, _show(figure.ours), _show(figure.peer), times
-            )
-        for label in labels:
-            table.add_row(label)
-    return table
-
-
-def _show(sample: Sample | None) -> str:
-    if sample is None:
-        return ""
-    if len(sample.runs) == 1:
-        return _round(sample.median)
-    return f"{_round(sample.median)} [{_round(min(sample.runs))}..{_round(max(sample.runs))}]"
-
-
-def _round(value: float) -> str:
-    """Three figures that count, and never an exponent."""
-    size = abs(value)
-    return f"{value:,.0f}" if size >= 100 else f"{value:.1f}" if size >= 10 else f"{value:.2f}"

@@ -25,24 +25,33 @@ from typing import IO, Any
 import psutil
 
 from tests.bench.corpus import Corpus, Kind, Recipe, make_corpus
-from tests.bench.figures import Figure, Fit, Sample
+from tests.bench.figures import Figure, Fit, Goal, Sample
 from tests.builders import KEY_TEXT
 
 ROOT = Path(__file__).resolve().parents[2]
 WORKERS = 2
+FIXED_SECONDS = 20.0
+"""Most that a run may take for what does not grow with the files, on two cores."""
+TIMES = {"metadata": 8.0, "dicom,metadata": 6.0}
+"""How much less than the peer a further small file should cost, by outputs."""
+MEMORY_PERCENT = 10.0
+"""Most that a worker's memory may grow from the fewest files to the most."""
 PEER_OF = {"metadata": "metadata", "dicom,metadata": "dicom"}
 """Our outputs, and the work of the peer's that comes nearest."""
 
 MAIN, WORKER, SERVER, HELPER = "main process", "workers", "Prefect's server", "helpers"
 ROLES = (MAIN, WORKER, SERVER)
+_PEAKS = ((MAIN, "main process"), (WORKER, "largest worker"))
+"""Processes whose memory is compared between sizes."""
 
-REST = "imports, docs, lineage, stop"
+REST = "start and end of Python"
 """Whatever of a run is in none of the phases it reports."""
 
 _LOOK_SECONDS = 0.1
 _PEAK = re.compile(r"^VmHWM:\s*(\d+) kB", re.MULTILINE)
-_HELPERS = ("resource_tracker", "semaphore_tracker", "forkserver")
-_SERVER = ("uvicorn", "prefect.server")
+_HELPERS = ("resource_tracker", "semaphore_tracker")
+_SERVER = ("uvicorn", "prefect.server", "flows.temporary_server")
+_ANCESTOR = "multiprocessing.forkserver"
 
 Say = Callable[[str], None]
 
@@ -97,6 +106,33 @@ def measure_flow(
             pair.peer.append(run_peer(pair.corpus, PEER_OF[outputs], scratch))
     of_sizes = [figure for pair in pairs.values() for figure in _of_one_size(pair, outputs)]
     return [*of_sizes, *_of_all_sizes(pairs, outputs)]
+
+
+def measure_memory(sizes: Sequence[int], *, seed: int, repeat: int, scratch: Path, say: Say) -> list[Figure]:
+    """Run over headers without pixels, so that a hundred thousand files fit on the disk, and compare peaks."""
+    runs: dict[int, list[Run]] = {size: [] for size in sorted(sizes)}
+    for number in range(repeat):
+        for size, of_size in runs.items():
+            say(f"memory, {size:,} files: run {number + 1} of {repeat}")
+            of_size.append(
+                run_clean(make_corpus(Recipe(Kind.HEADER, size, seed), scratch), "metadata", scratch)
+            )
+    return list(_of_memory(runs))
+
+
+def _of_memory(runs: dict[int, list[Run]]) -> Iterator[Figure]:
+    work, sizes = "memory of the flow, metadata", list(runs)
+    for role, name in _PEAKS:
+        for size in sizes:
+            peaks = Sample.of(run.peaks[role] / 1e6 for run in runs[size])
+            yield Figure(work, f"{Kind.HEADER}, {size:,} files", f"peak, {name}", "MB", peaks)
+    if len(sizes) < 2:
+        return
+    span = f"{Kind.HEADER}, {sizes[0]:,} to {sizes[-1]:,} files"
+    for role, name in _PEAKS:
+        grown = _growth(runs[sizes[0]], runs[sizes[-1]], role)
+        goal = Goal(most=MEMORY_PERCENT) if role == WORKER else None
+        yield Figure(work, span, f"growth of the peak, {name}", "%", grown, goal=goal)
 
 
 def warm_up(scratch: Path, seed: int) -> None:
@@ -154,7 +190,9 @@ def _of_all_sizes(pairs: dict[int, Pair], outputs: str) -> Iterator[Figure]:
 
     ours = fits(lambda pair: pair.ours, lambda run: run.seconds)
     peer = fits(lambda pair: pair.peer, lambda run: run.seconds)
-    yield Figure(work, span, "fixed cost", "s", _fixed(ours), _fixed(peer))
+    small = smallest.corpus.recipe.kind == Kind.SMALL
+    fixed = Goal(most=FIXED_SECONDS) if small else None
+    yield Figure(work, span, "fixed cost", "s", _fixed(ours), _fixed(peer), goal=fixed)
     phases = list(largest.ours[0].phases)
     of_phase = {
         name: fits(lambda pair: pair.ours, lambda run, name=name: run.phases.get(name, 0.0))  # type: ignore[misc]
@@ -162,7 +200,8 @@ def _of_all_sizes(pairs: dict[int, Pair], outputs: str) -> Iterator[Figure]:
     }
     for name in phases:
         yield Figure(work, span, f"  {name}", "s", _fixed(of_phase[name]))
-    yield Figure(work, span, "cost per file", "µs", _slope(ours), _slope(peer))
+    cheaper = Goal(times=TIMES[outputs]) if small else None
+    yield Figure(work, span, "cost per file", "µs", _slope(ours), _slope(peer), goal=cheaper)
     for name in phases:
         yield Figure(work, span, f"  {name}", "µs", _slope(of_phase[name]))
     yield Figure(
@@ -173,17 +212,14 @@ def _of_all_sizes(pairs: dict[int, Pair], outputs: str) -> Iterator[Figure]:
         _slope(fits(lambda pair: pair.ours, lambda run: run.processor_seconds)),
         _slope(fits(lambda pair: pair.peer, lambda run: run.processor_seconds)),
     )
-    for measure, peak in (
-        ("main process", lambda run: run.peaks[MAIN]),
-        ("largest worker", lambda run: run.peaks[WORKER]),
-    ):
+    for role, name in _PEAKS:
         yield Figure(
             work,
             span,
-            f"growth of peak memory, {measure}",
+            f"growth of peak memory, {name}",
             "%",
-            _growth(smallest.ours, largest.ours, peak),
-            _growth(smallest.peer, largest.peer, peak),
+            _growth(smallest.ours, largest.ours, role),
+            _growth(smallest.peer, largest.peer, role),
         )
 
 
@@ -195,8 +231,9 @@ def _slope(fits: list[Fit]) -> Sample:
     return Sample.of(fit.per_file * 1e6 for fit in fits)
 
 
-def _growth(few: list[Run], many: list[Run], peak: Callable[[Run], int]) -> Sample:
-    return Sample.of(100 * (peak(after) / peak(before) - 1) for before, after in zip(few, many, strict=True))
+def _growth(few: list[Run], many: list[Run], role: str) -> Sample:
+    both = zip(few, many, strict=True)
+    return Sample.of(100 * (after.peaks[role] / before.peaks[role] - 1) for before, after in both)
 
 
 # -- programs ---------------------------------------------------------------------------------------------
@@ -336,14 +373,21 @@ def _used_by(process: psutil.Process) -> float:
 def _role_of(process: psutil.Process) -> str:
     """Tell workers from Prefect's server and from helpers; empty while a child is still its parent's copy."""
     try:
-        words = " ".join(process.cmdline())
+        words, parent = _words_of(process), process.parent()
+        ancestors = "" if parent is None else _words_of(parent)
     except psutil.Error:
         return ""
     if any(name in words for name in _HELPERS):
         return HELPER
     if any(name in words for name in _SERVER):
         return SERVER
+    if _ANCESTOR in words:  # those that are forked from it keep its command
+        return WORKER if _ANCESTOR in ancestors else HELPER
     return "" if "flows.cli" in words else WORKER
+
+
+def _words_of(process: psutil.Process) -> str:
+    return " ".join(process.cmdline())
 
 
 def _peak_of(pid: int) -> int:

@@ -17,12 +17,13 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-import orjson
 from pydicom import dcmread
 
-from tasks import clean
-from tasks.deid.deidentify import Deidentifier
 from tasks.deid.key import load_key
+from tasks.recall import cleaner
+from tasks.recall.cleaner import Cleaner
+from tasks.recall.memory import Memory
+from tasks.recall.template import Template
 from tasks.records import Batch, BatchReport, RunPlan, SourceObject
 from tasks.storage.listing import list_objects
 from tasks.storage.local_store import LocalStore
@@ -30,39 +31,35 @@ from tasks.storage.store import open_store
 from tests.bench.corpus import Corpus, Kind, Recipe, make_corpus
 from tests.bench.figures import Figure, Sample
 from tests.bench.flow import Say
+from tests.bench.ours import Refused
 from tests.bench.peers import edit_file, row_of
 from tests.builders import KEY_TEXT
 
 REST = "rest"
 """What a worker does in no step, and what the stopwatches cost: some 50 µs a file."""
 
-_STEPS_OF_CLEAN = {
-    "read_header": ("read_header",),
-    "check": ("check_pixels", "check_required", "needs_pixel_review"),
-    "repair": ("repair",),
-    "encode": ("_encode",),
-    "self-check": ("_self_check",),
-}
-"""By step, the functions that `tasks.clean` calls."""
+_STEPS_OF_CLEANING: tuple[tuple[str, Any, str], ...] = (
+    ("careful way", cleaner, "clean_instance"),
+    ("learn a template", Cleaner, "_learn"),
+    ("match the template", Template, "match"),
+    ("treat elements", Memory, "treat"),
+    ("judge", Cleaner, "_judge"),
+    ("put together", Template, "write"),
+    ("self-check", Cleaner, "_holds_identifiers"),
+    ("clean, the rest", Cleaner, "clean"),
+)
+"""By step, who has the function, and its name; one that calls another is told without it."""
 _STEPS_OF_PROCESS = {
     "hash source": ("sha256",),
-    "JSON": ("header_json",),
     "row": ("instance_row",),
     "table": ("rows_to_table", "table_bytes"),
 }
-"""The same of `tasks.process`."""
+"""By step, the functions that `tasks.process` calls."""
 
-_PEER_STEPS = {
-    "metadata": {"read_header": ("dcmread",), "row": ("row",), "JSON": ("JSON",)},
-    "dicom,metadata": {"read_header": ("dcmread",)},
-}
+_PEER_STEPS: dict[str, dict[str, tuple[str, ...]]] = {"metadata": {"row": ("row",)}, "dicom,metadata": {}}
 """Our steps that pydicom has too, by what its stopwatch calls them."""
 _PEER_TOTAL = {"metadata": ("dcmread", "row"), "dicom,metadata": ("read, edit, save",)}
-"""What `tests.bench.peers` does to a file; it writes no JSON."""
-
-
-class Refused(Exception):  # noqa: N818 - it ends the benchmark
-    """A file of the corpus was refused, so that its time means nothing."""
+"""What `tests.bench.peers` does to a file; it writes no JSON of the header, which our row has."""
 
 
 class Stopwatch:
@@ -225,10 +222,9 @@ def _timed_functions(watch: Stopwatch) -> Iterator[None]:
     from tasks import process
 
     places: list[tuple[str, Any, str]] = [("open", process, "open_source")]
-    places += [(step, clean, name) for step, names in _STEPS_OF_CLEAN.items() for name in names]
     places += [(step, process, name) for step, names in _STEPS_OF_PROCESS.items() for name in names]
     places += [
-        ("deidentify", Deidentifier, "deidentify"),
+        *_STEPS_OF_CLEANING,
         ("write", LocalStore, "write_unsynced"),
         ("barrier", LocalStore, "barrier"),
     ]
@@ -248,15 +244,12 @@ def time_peer(paths: Sequence[Path], folder: Path, *, pixels: bool) -> Stopwatch
     """Take all files through what pydicom has of our steps."""
     watch = Stopwatch()
     for path in paths:
-        with watch.step("dcmread"):
-            ds = dcmread(path, stop_before_pixels=True)
         if pixels:
             with watch.step("read, edit, save"):
                 edit_file(path, folder)
             continue
+        with watch.step("dcmread"):
+            ds = dcmread(path, stop_before_pixels=True)
         with watch.step("row"):
             row_of(ds)
-        fresh = dcmread(path, stop_before_pixels=True)  # what the row converted, JSON would get for nothing
-        with watch.step("JSON"):
-            orjson.dumps(fresh.to_json_dict(suppress_invalid_tags=True))
     return watch
