@@ -21,6 +21,7 @@ from tasks.deid.classes import needs_pixel_review
 from tasks.deid.deidentify import Deidentified, Deidentifier
 from tasks.deid.identifiers import Identifiers
 from tasks.deid.residual import find_in_payload, find_residual
+from tasks.dicom.buffer import read_span
 from tasks.dicom.element import ByteSource, Header, Payload
 from tasks.dicom.encode import (
     COPY_BYTES,
@@ -82,7 +83,7 @@ class CleanInstance:
     columns: Mapping[str, object]
     findings: tuple[Finding, ...]
 
-    def pieces(self) -> Iterator[bytes]:
+    def pieces(self) -> Iterator[bytes | memoryview]:
         """Give the cleaned file in pieces, in memory that does not grow with the pixel data."""
         yield self.head
         if self.payload is not None:
@@ -197,7 +198,7 @@ def is_in_pixels(payload: Payload | None, identifiers: Identifiers) -> bool:
     )
 
 
-def _overlapping_pieces(payload: Payload, overlap: int) -> Iterator[bytes]:
+def _overlapping_pieces(payload: Payload, overlap: int) -> Iterator[bytes | memoryview]:
     for start in range(0, payload.length, COPY_BYTES):
         length = min(COPY_BYTES + overlap, payload.length - start)
-        yield payload.source.read(payload.offset + start, length)
+        yield read_span(payload.source, payload.offset + start, length)

@@ -35,7 +35,7 @@ from tasks.errors import ConfigurationError, PipelineError, TransientError, valu
 from tasks.layout import PUBLISHED_DICOM, Staging, instance_path
 from tasks.ledger.batching import read_manifest
 from tasks.project_key import find_key
-from tasks.recall.cleaner import Cleaner
+from tasks.recall.cleaner import READ_WHOLE, Cleaner
 from tasks.records import Batch, BatchReport, Finding, Reject, RunPlan, SourceObject, utc_now
 from tasks.staged import STAGED, content_of_header, dump_record, table_bytes
 from tasks.storage.byte_source import Unreadable, open_source, sha256
@@ -52,8 +52,6 @@ def is_transient(_task: Task[Any, Any], _run: Any, state: PrefectState[Any]) -> 
 
 
 RETRIES = 3
-_READ_WHOLE = 8 << 20
-"""Bytes up to which an object whose pixels are wanted is read at once."""
 
 
 @task(
@@ -217,12 +215,12 @@ class _Counted:
 class _Hashed:
     """Passes pieces through, counting and digesting them."""
 
-    def __init__(self, pieces: Iterator[bytes]) -> None:
+    def __init__(self, pieces: Iterator[bytes | memoryview]) -> None:
         self.pieces = pieces
         self.digest = hashlib.sha256()
         self.size_bytes = 0
 
-    def __iter__(self) -> Iterator[bytes]:
+    def __iter__(self) -> Iterator[bytes | memoryview]:
         for piece in self.pieces:
             self.digest.update(piece)
             self.size_bytes += len(piece)
@@ -273,11 +271,9 @@ class _Batch:
                     opened = open_source(obj, worker.s3, headers_only=not self.with_files)
                     source = stack.enter_context(opened)
                 counted = _Counted(source, self.last_try)
-                if self.with_files and source.size <= _READ_WHOLE:
-                    # Read four times otherwise: for its header, its pixels, to write and to hash it.
-                    content: ByteSource = Buffer(counted.read(0, source.size))
-                else:
-                    content = counted
+                content: ByteSource = counted
+                if self.with_files and source.size <= READ_WHOLE:
+                    content = Buffer(counted.read(0, source.size))  # hashed too
                 clean = worker.cleaner.clean(content, pixels=self.with_files)
                 self.bytes_read += min(counted.bytes_read, source.size)
                 if isinstance(clean, Reject):

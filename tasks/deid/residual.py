@@ -68,7 +68,7 @@ def find_residual(encoded_header: bytes, identifiers: Identifiers, generated: Ge
     return identifiers.count(_blank(encoded_header, identifiers, generated, only_text=True))
 
 
-def find_in_payload(chunk: bytes, identifiers: Identifiers) -> bool:
+def find_in_payload(chunk: bytes | memoryview, identifiers: Identifiers) -> bool:
     """Tell whether a piece of pixel data spells one of its instance's longer identifiers, as the header had it.
 
     Pieces must overlap by 64 bytes, the longest token there is.
@@ -76,12 +76,14 @@ def find_in_payload(chunk: bytes, identifiers: Identifiers) -> bool:
     tokens = identifiers.payload
     if len(chunk) >= _LARGE and all(map(_is_spelled, tokens)) and not _may_spell(chunk):
         return False
-    return any(token in chunk for token in tokens)
+    searched = bytes(chunk)
+    return any(token in searched for token in tokens)
 
 
 _LARGE = 1 << 12
 """Bytes from which it pays to ask first whether there is any text at all."""
 _LETTER_BITS, _LETTER = np.uint32(0x60606060), np.uint32(0x40404040)
+_SMALLEST_PAIR = 0x2000
 _BLOCK = 1 << 14
 
 
@@ -91,13 +93,16 @@ def _is_spelled(token: bytes) -> bool:
     return len(token) >= 7 and all(byte & 0x60 for byte in token)
 
 
-def _may_spell(chunk: bytes) -> bool:
+def _may_spell(chunk: bytes | memoryview) -> bool:
     """Tell whether any four bytes at a multiple of four could be text; seven in a row always hold such four.
 
     Grey values of more than eight bits hardly ever are: their upper bytes are small. This takes a tenth of the
     time that looking for a few names would. The bits are put together in place, block by block, so that all of
     it happens in the processor's cache.
     """
+    # One look first: a byte of text at an odd place makes its pair a large number, and 12 bits never do.
+    if np.frombuffer(chunk, np.uint16, len(chunk) // 2).max() < _SMALLEST_PAIR:
+        return False
     words = np.frombuffer(chunk, np.uint32, len(chunk) // 4)
     bits, shifted = np.empty(_BLOCK, np.uint32), np.empty(_BLOCK, np.uint32)
     for start in range(0, len(words), _BLOCK):

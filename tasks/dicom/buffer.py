@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tasks.dicom.element import ByteSource
+
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Buffer:
@@ -19,3 +21,12 @@ class Buffer:
     def read(self, offset: int, length: int) -> bytes:
         """Read at most `length` bytes at `offset`."""
         return self.data[offset : offset + length]
+
+    def span(self, offset: int, length: int) -> memoryview:
+        """Give a span without copying it."""
+        return memoryview(self.data)[offset : offset + length]
+
+
+def read_span(source: ByteSource, offset: int, length: int) -> bytes | memoryview:
+    """Read from any source; what is in memory already is not copied."""
+    return source.span(offset, length) if isinstance(source, Buffer) else source.read(offset, length)

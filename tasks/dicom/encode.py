@@ -11,6 +11,7 @@ import struct
 from collections.abc import Iterator
 from functools import lru_cache
 
+from tasks.dicom.buffer import read_span
 from tasks.dicom.dictionary import LONG_VRS
 from tasks.dicom.element import DataSet, Element, Payload
 from tasks.dicom.values import encode_text
@@ -101,13 +102,13 @@ def _meta_around(SOPClassUID: str, transfer_syntax: str) -> tuple[bytes, bytes]:
     return encode_dataset(before, explicit=True), encode_dataset(after, explicit=True)
 
 
-def encode_payload(payload: Payload, *, explicit: bool) -> Iterator[bytes]:
+def encode_payload(payload: Payload, *, explicit: bool) -> Iterator[bytes | memoryview]:
     """Write the pixel data element: its header, then the bytes of the source in pieces of `COPY_BYTES`."""
     length = payload.length
     element = Element(payload.tag, payload.VR)
     yield _element_header(element, _UNDEFINED if payload.encapsulated else length + length % 2, explicit)
     for start in range(0, length, COPY_BYTES):
-        yield payload.source.read(payload.offset + start, min(COPY_BYTES, length - start))
+        yield read_span(payload.source, payload.offset + start, min(COPY_BYTES, length - start))
     if payload.encapsulated:
         yield _DELIMITER
     elif length % 2:

@@ -78,7 +78,7 @@ class Spliced:
     rest: tuple[bytes | Payload, ...] = ()
     explicit: bool = True
 
-    def pieces(self) -> Iterator[bytes]:
+    def pieces(self) -> Iterator[bytes | memoryview]:
         """Give the file in pieces of 1 MiB at most behind the header."""
         yield self.head
         offset, length = self.copied
@@ -305,7 +305,7 @@ _NO_SOURCE: ByteSource = _Nothing()
 # -- writing ----------------------------------------------------------------------------------------------
 
 
-def _write_all(target: int, data: bytes) -> int:
+def _write_all(target: int, data: bytes | memoryview) -> int:
     left = memoryview(data)
     while left:
         left = left[os.write(target, left) :]

@@ -20,6 +20,7 @@ from tasks.deid.identifiers import Identifiers, payload_tokens
 from tasks.deid.private import ODD_GROUP
 from tasks.deid.said import NOTHING, Said
 from tasks.deid.work import Patient
+from tasks.dicom.buffer import Buffer
 from tasks.dicom.element import ByteSource, DataSet, Payload
 from tasks.dicom.encode import encode_meta
 from tasks.dicom.locate import Meta, MetaLocator, NeedMore, Spans, Unusual, locate_elements, read_window
@@ -47,6 +48,8 @@ _SERIES = 4
 """Instances in a row that show that a template fits a series."""
 _LEAST_WINDOW, _SPARE = 1 << 12, 512
 _PADDING = b"\0 "
+READ_WHOLE = 8 << 20
+"""Bytes up to which an object whose pixels are wanted is read at once."""
 
 
 class _Behind(NamedTuple):
@@ -111,6 +114,9 @@ class Cleaner:
 
     def clean(self, source: ByteSource, *, pixels: bool) -> CleanInstance | Reject:
         """Do what `tasks.clean.clean_instance` does, quickly where the object is plain."""
+        if pixels and source.size <= READ_WHOLE and not isinstance(source, Buffer):
+            # Its header, its pixels, and to be written: read once, not three times.
+            source = Buffer(source.read(0, source.size))
         try:
             return self.clean_plain(source, pixels=pixels)
         except Unusual:

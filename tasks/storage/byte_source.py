@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from tasks.dicom.buffer import read_span
 from tasks.dicom.element import ByteSource
 from tasks.errors import PipelineError
 from tasks.records import SourceObject
@@ -108,7 +109,7 @@ def sha256(source: ByteSource) -> str:
     """Hash a whole source, a MiB at a time, to hexadecimal digits."""
     digest = hashlib.sha256()
     for offset in range(0, source.size, _HASH_BYTES):
-        digest.update(source.read(offset, _HASH_BYTES))
+        digest.update(read_span(source, offset, _HASH_BYTES))
     return digest.hexdigest()
 
 

@@ -32,7 +32,7 @@ def remove_unfinished(temporary: Path | str) -> None:
         os.unlink(temporary)  # noqa: PTH108 - a path object would be half of the cost
 
 
-def write_file(path: Path | str, parts: Iterable[bytes], *, mode: int, synced: bool) -> int:
+def write_file(path: Path | str, parts: Iterable[bytes | memoryview], *, mode: int, synced: bool) -> int:
     """Write a new file and return its size in bytes.
 
     Parameters
@@ -65,9 +65,9 @@ _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
 _OWNERS = 0o600
 
 
-def _gather(parts: Iterable[bytes]) -> Iterator[list[bytes]]:
+def _gather(parts: Iterable[bytes | memoryview]) -> Iterator[list[bytes | memoryview]]:
     """Give parts in batches that go to the kernel together: a header and what is around the pixels are short."""
-    batch: list[bytes] = []
+    batch: list[bytes | memoryview] = []
     waiting = 0
     for part in parts:
         batch.append(part)
@@ -79,7 +79,7 @@ def _gather(parts: Iterable[bytes]) -> Iterator[list[bytes]]:
         yield batch
 
 
-def _write_all(descriptor: int, batch: list[bytes]) -> int:
+def _write_all(descriptor: int, batch: list[bytes | memoryview]) -> int:
     size = sum(map(len, batch))
     written = os.writev(descriptor, batch)
     if written < size:

@@ -80,7 +80,7 @@ class LocalStore:
         return ours
 
     @explained(WRITE_TARGET)
-    def write_unsynced(self, key: str, parts: Iterable[bytes]) -> int:
+    def write_unsynced(self, key: str, parts: Iterable[bytes | memoryview]) -> int:
         """Write and rename without waiting for the disk; `barrier` waits once for many."""
         # Plain strings and five system calls: of a small file, anything more would be most of its cost.
         path = f"{self.root}/{check_key(key)}"
@@ -98,7 +98,7 @@ class LocalStore:
             raise
         return size
 
-    def _write_or_remove(self, temporary: str, parts: Iterable[bytes], mode: int) -> int:
+    def _write_or_remove(self, temporary: str, parts: Iterable[bytes | memoryview], mode: int) -> int:
         try:
             return write_file(temporary, parts, mode=mode, synced=False)
         except BaseException:

@@ -76,7 +76,7 @@ def copy_large(bucket: Bucket, source: Listed, key: str) -> None:
     _check_size(bucket, key, source.size_bytes)
 
 
-def join_parts(parts: Iterable[bytes]) -> Iterator[bytes]:
+def join_parts(parts: Iterable[bytes | memoryview]) -> Iterator[bytes]:
     """Cut a stream of parts of any size into blocks of `PART_BYTES`, the last one shorter."""
     buffer = bytearray()
     for part in parts:

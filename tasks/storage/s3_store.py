@@ -72,7 +72,7 @@ class S3Store:
         raise S3Fault(_MET_CODE)
 
     @explained(WRITE_TARGET)
-    def write_unsynced(self, key: str, parts: Iterable[bytes]) -> int:
+    def write_unsynced(self, key: str, parts: Iterable[bytes | memoryview]) -> int:
         """Write a small object in one request and a large one in parts, with one part in memory."""
         name = self._name(key)
         blocks = join_parts(parts)

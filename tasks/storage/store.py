@@ -50,7 +50,7 @@ class Store(Protocol):
         """
         ...
 
-    def write_unsynced(self, key: str, parts: Iterable[bytes]) -> int:
+    def write_unsynced(self, key: str, parts: Iterable[bytes | memoryview]) -> int:
         """Write an object from a stream in bounded memory, durable only after `barrier`; return its bytes.
 
         If `parts` raises, nothing is written and its exception passes through (an `OSError` in our words).
