@@ -14,6 +14,7 @@ import pytest
 
 from tests.infra.conftest import DaskCluster
 from tests.infra.files import INFRA, load, read, services
+from tests.programs import need
 
 _WORD = re.compile(r"\b(?:dask|process|python)_\w+|\bup\b")
 
@@ -90,9 +91,7 @@ def test_grafana_finds_the_data_source_and_the_dashboard() -> None:
 
 
 def test_promtool_accepts_configuration_and_rules_and_the_alerts_fire(tmp_path: Path) -> None:
-    promtool = shutil.which("promtool")
-    if promtool is None:
-        pytest.skip("promtool is not installed (Debian: prometheus); the metrics are checked without it")
+    promtool = need("promtool")
     shutil.copytree(INFRA / "prometheus", tmp_path / "prometheus")
     config = tmp_path / "prometheus" / "prometheus.yaml"
     (tmp_path / "password").write_text("x")
