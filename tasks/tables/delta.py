@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import NamedTuple
 
 import pyarrow as pa
@@ -28,6 +29,7 @@ from tasks.tables.file_format import (
     table_configuration,
     writer_properties,
 )
+from tasks.tables.parquet_files import write_files
 from tasks.tables.sieve import Sieve
 
 _CONFLICT_TRIES = 8
@@ -147,7 +149,22 @@ class StoredTable:
         table = self._open_for_writing()
         if table.transaction_version(app_id) is not None:
             return False
-        source = _RowStream([rows] if isinstance(rows, pa.Table) else rows, row_schema(self.contract))
+        tables = [rows] if isinstance(rows, pa.Table) else rows
+        commit = _commit_properties(app_id)
+        if self.storage_options is None:
+            schema = row_schema(self.contract)
+            taken = (one.select(schema.names).cast(schema) for one in tables)
+            files = write_files(Path(self.uri), taken, self.contract)
+            table.create_write_transaction(files, "append", table.schema(), commit_properties=commit)
+        else:
+            self._append_remotely(table, tables, commit)
+        return True
+
+    def _append_remotely(
+        self, table: DeltaTable, tables: Iterable[pa.Table], commit: CommitProperties
+    ) -> None:
+        """Leave files on S3 to delta-rs: its streams for others to write to hold Python's lock while they wait."""
+        source = _RowStream(tables, row_schema(self.contract))
         try:
             write_deltalake(
                 table,
@@ -155,11 +172,10 @@ class StoredTable:
                 mode="append",
                 target_file_size=FILE_BYTES,
                 writer_properties=writer_properties(self.contract),
-                commit_properties=_commit_properties(app_id),
+                commit_properties=commit,
             )
         except DeltaError as error:
             raise source.failure or error from error
-        return True
 
     @guarded
     def upsert(self, rows: pa.Table | Iterable[pa.Table], run_id: str) -> bool:

@@ -37,6 +37,9 @@ def guarded(function: Callable[P, R]) -> Callable[P, R]:
             return function(*args, **kwargs)
         except CommitFailedError as error:
             raise TransientError(CONFLICT) from error
+        except OSError as error:
+            # Of the files we write ourselves: its text has their path.
+            raise TransientError(_STORAGE_FAILED) from error
         except (DeltaError, pa.ArrowException) as error:
             if _STORAGE_FAULT.search(str(error)):
                 raise TransientError(_STORAGE_FAILED) from error

@@ -20,6 +20,7 @@ from deltalake import DeltaTable
 from expectations.contracts import CONTRACTS, FINDINGS, INSTANCES, LEDGER, SERIES, Contract
 from tasks.errors import ConfigurationError, ContractError, PipelineError, TransientError
 from tasks.tables import delta
+from tasks.tables import parquet_files as parquet_files_module
 from tasks.tables.delta import StoredTable
 from tests.tables.conftest import MakeTable
 from tests.tables.rows_of import lacking, rows_of
@@ -398,7 +399,20 @@ def test_row_groups_stay_small(local_table: MakeTable) -> None:
     table = local_table(FINDINGS)
     table.append((rows_of(FINDINGS, [str(row) for row in range(5000)]) for _ in range(2)), "run-1")
     metadata = pq.read_metadata(parquet_files(table)[0])
-    assert [metadata.row_group(index).num_rows for index in range(metadata.num_row_groups)] == [8192, 1808]
+    sizes = [metadata.row_group(index).num_rows for index in range(metadata.num_row_groups)]
+    assert sum(sizes) == 10_000
+    assert max(sizes) == 2048
+
+
+def test_a_large_append_is_cut_into_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parquet_files_module, "FILE_BYTES", 1)
+    table = StoredTable(str(tmp_path / "table"), None, FINDINGS)
+    table.append((rows_of(FINDINGS, [f"{part}-{row}" for row in range(3000)]) for part in range(3)), "run-1")
+    assert len(parquet_files(table)) == 3
+    assert len(table.read(["source_ref"])) == 9000
+    commit = table.find_commit("run-1")
+    assert commit is not None
+    assert (commit.rows, commit.files) == (9000, 3)
 
 
 def test_credentials_are_not_shown() -> None:
