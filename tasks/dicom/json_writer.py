@@ -7,8 +7,6 @@ a member is remembered by the bytes it was made of. A header that is not plain i
 
 from __future__ import annotations
 
-from bisect import bisect_left
-
 from tasks.dicom.element import ByteSource, DataSet
 from tasks.dicom.json_model import attribute_json, header_json
 from tasks.dicom.locate import (
@@ -17,13 +15,14 @@ from tasks.dicom.locate import (
     Unusual,
     element_of,
     locate_elements,
+    next_window,
+    place_of,
     read_window,
 )
 from tasks.dicom.reader import PIXEL_REPRESENTATION, Limits, read_header
 from tasks.dicom.values import DEFAULT_ENCODINGS, SPECIFIC_CHARACTER_SET, encodings_of
 from tasks.records import Reject
 
-_LEAST_WINDOW, _SPARE = 1 << 12, 512
 _ENTRIES, _LONGEST = 1 << 13, 1 << 12
 _FIRST_GROUP = 0x0008
 
@@ -66,8 +65,7 @@ class JsonWriter:
                 continue
             if not spans.tags or spans.tags[0] >> 16 != _FIRST_GROUP:
                 raise Unusual
-            end = spans.ends[-1]
-            self._window = max(_LEAST_WINDOW, end + _SPARE, (7 * self._window + end) // 8)
+            self._window = next_window(self._window, spans.ends[-1])
             return self._join(spans.tags, spans.cut(window), explicit=meta.explicit)
 
     def _join(self, tags: list[int], cut: list[bytes], *, explicit: bool) -> bytes:
@@ -93,5 +91,5 @@ class JsonWriter:
 
 
 def _span_of(tags: list[int], cut: list[bytes], tag: int) -> bytes | None:
-    place = bisect_left(tags, tag)
-    return cut[place] if place < len(tags) and tags[place] == tag else None
+    place = place_of(tags, tag)
+    return None if place is None else cut[place]

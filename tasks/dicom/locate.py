@@ -10,6 +10,7 @@ and never decides what becomes of a damaged file.
 from __future__ import annotations
 
 import struct
+from bisect import bisect_left
 from typing import NamedTuple
 
 from tasks.dicom.dictionary import LONG_VRS, SHORT_VRS, is_registered_uid
@@ -362,6 +363,23 @@ def end_of_item(window: bytes, position: int, explicit: bool, depth: int) -> int
         position = (
             end_of_items(window, position, nested, depth + 1) if length == UNDEFINED else position + length
         )
+
+
+def place_of(tags: list[int], tag: int) -> int | None:
+    """Give the position of a tag among ascending ones; None where it is not."""
+    place = bisect_left(tags, tag)
+    return place if place < len(tags) and tags[place] == tag else None
+
+
+def next_window(window: int, end: int) -> int:
+    """Say how much to read first of the next object, after a header that ended at `end`; both in bytes.
+
+    Headers of a series are about as long as each other; shorter ones bring the window down slowly.
+    """
+    return max(_LEAST_WINDOW, end + _SPARE, (7 * window + end) // 8)
+
+
+_LEAST_WINDOW, _SPARE = 1 << 12, 512
 
 
 def read_window(source: ByteSource, upto: int, limit: int) -> bytes:

@@ -35,6 +35,7 @@ from tasks.dicom.locate import (
     end_of_item,
     locate_elements,
     locate_meta,
+    place_of,
     read_window,
 )
 from tasks.dicom.payload import locate_payload
@@ -149,7 +150,9 @@ def _splice_plain(source: ByteSource, edits: Edits, limits: Limits) -> Spliced:
         break
     tags, cut = _edit_spans(spans.tags, spans.cut(window), edits, meta.explicit)
     named = {
-        tag: cut[place] for tag in (_SOP_CLASS_UID, _SOP_INSTANCE_UID) if (place := _place(tags, tag)) >= 0
+        tag: cut[place]
+        for tag in (_SOP_CLASS_UID, _SOP_INSTANCE_UID)
+        if (place := place_of(tags, tag)) is not None
     }
     if len(named) < 2 or any(path[0] >= 0x7FE00000 for path in edits):
         raise Unusual
@@ -196,16 +199,11 @@ def _edit_spans(
                 [] if element is None else [encode_element(element, explicit=explicit)]
             )
             continue
-        place = _place(tags, path[0])
-        if place < 0:
+        around = place_of(tags, path[0])
+        if around is None:
             raise KeyError("no such sequence")
-        cut[place] = _edit_sequence(cut[place], path[1], path[2:], element, explicit)
+        cut[around] = _edit_sequence(cut[around], path[1], path[2:], element, explicit)
     return tags, cut
-
-
-def _place(tags: list[int], tag: int) -> int:
-    place = bisect_left(tags, tag)
-    return place if place < len(tags) and tags[place] == tag else -1
 
 
 def _edit_sequence(span: bytes, number: int, path: Path, element: Element | None, explicit: bool) -> bytes:

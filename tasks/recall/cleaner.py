@@ -23,7 +23,17 @@ from tasks.deid.work import Patient
 from tasks.dicom.buffer import Buffer
 from tasks.dicom.element import ByteSource, DataSet, Payload
 from tasks.dicom.encode import encode_meta
-from tasks.dicom.locate import Meta, MetaLocator, NeedMore, Spans, Unusual, locate_elements, read_window
+from tasks.dicom.locate import (
+    Meta,
+    MetaLocator,
+    NeedMore,
+    Spans,
+    Unusual,
+    locate_elements,
+    next_window,
+    place_of,
+    read_window,
+)
 from tasks.dicom.payload import locate_payload
 from tasks.dicom.reader import UNCOMPRESSED, Limits
 from tasks.dicom.walk import PayloadSpan
@@ -46,7 +56,6 @@ _FIXED = (*SETTLING, _SOP_CLASS_UID)
 """Elements that a template fixes even where they were seen to differ: with another value, nothing else holds."""
 _SERIES = 4
 """Instances in a row that show that a template fits a series."""
-_LEAST_WINDOW, _SPARE = 1 << 12, 512
 _PADDING = b"\0 "
 READ_WHOLE = 8 << 20
 """Bytes up to which an object whose pixels are wanted is read at once."""
@@ -176,7 +185,7 @@ class Cleaner:
         if not tags or tags[0] >> 16 != _FIRST_GROUP or not CODE_TAGS.isdisjoint(tags):
             raise Unusual
         self._expect(spans.ends[-1])
-        settling = {tag: cut[place] for tag in SETTLING if (place := _place_of(tags, tag)) is not None}
+        settling = {tag: cut[place] for tag in SETTLING if (place := place_of(tags, tag)) is not None}
         scope = self._memory.scope_of(meta.explicit, settling)
         said = self._memory.said_in(cut, scope)
         patient = self._memory.patient_of(settling, scope.syntax, said)
@@ -213,13 +222,13 @@ class Cleaner:
             if before.served < _SERIES:
                 varying.update([place for place, span in enumerate(cut) if span != before.cut[place]])
         for tag in (*_FIXED, *[tag for tag in tags if tag & ODD_GROUP and tag & 0xFFFF <= 0xFF]):
-            varying.discard(-1 if (place := _place_of(tags, tag)) is None else place)
-        place = _place_of(tags, _SOP_INSTANCE_UID)
+            varying.discard(-1 if (place := place_of(tags, tag)) is None else place)
+        place = place_of(tags, _SOP_INSTANCE_UID)
         return sorted(varying if place is None else varying | {place})
 
     def _expect(self, end: int) -> None:
-        """Expect the next header to be about as long; shorter ones bring the window down slowly."""
-        self._window = max(_LEAST_WINDOW, end + _SPARE, (7 * self._window + end) // 8)
+        """Expect the next header to be about as long."""
+        self._window = next_window(self._window, end)
 
     def _locate_pixels(
         self, source: ByteSource, meta: Meta, span: PayloadSpan | None, known: _Known, *, pixels: bool
@@ -372,7 +381,7 @@ def _check_identity(instance: _Instance) -> None:
     """Hold an instance to having its identity, and the same in its file meta information."""
     tags, meta = instance.tags, instance.meta
     for tag in _IDENTITY:
-        place = _place_of(tags, tag)
+        place = place_of(tags, tag)
         value = b"" if place is None else instance.treated[place].original.value
         if not value.strip(_PADDING):
             raise Unusual
@@ -390,8 +399,3 @@ def _is_said(treated: list[Treated], said: Said) -> bool:
         if one.notes is not None and one.notes.said is not NOTHING
         for mine, whole in zip(one.notes.said, said, strict=True)
     )
-
-
-def _place_of(tags: list[int], tag: int) -> int | None:
-    place = bisect_left(tags, tag)
-    return place if place < len(tags) and tags[place] == tag else None

@@ -154,8 +154,7 @@ def repaired_value(span: bytes, syntax: Syntax) -> bytes:
     Unusual
         As `treat_span`.
     """
-    original = element_of(span, explicit=syntax.explicit, signed=syntax.signed)
-    return _repair(original, syntax.encodings)[0].value
+    return _repaired(span, syntax).value
 
 
 def said_by_span(span: bytes, syntax: Syntax) -> Said:
@@ -166,8 +165,12 @@ def said_by_span(span: bytes, syntax: Syntax) -> Said:
     Unusual
         As `treat_span`.
     """
+    return said_by(_repaired(span, syntax), syntax.encodings)
+
+
+def _repaired(span: bytes, syntax: Syntax) -> Element:
     original = element_of(span, explicit=syntax.explicit, signed=syntax.signed)
-    return said_by(_repair(original, syntax.encodings)[0], syntax.encodings)
+    return _repair(original, syntax.encodings)[0]
 
 
 def _repair(element: Element, encodings: tuple[str, ...]) -> tuple[Element, tuple[Finding, ...]]:
