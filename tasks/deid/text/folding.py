@@ -54,8 +54,16 @@ class Folded(NamedTuple):
     invisible: tuple[int, ...] = ()
 
     def locate(self, start: int, end: int) -> tuple[int, int]:
-        """Give the place in the original of a place in the folded text."""
-        return (start, end) if self.positions is None else (self.positions[start], self.positions[end])
+        """Give the place in the original of a place in the folded text: whole characters, never a part of one.
+
+        The 1 of a folded ¼ is in the original the ¼; a place that ended before it would hold nothing.
+        """
+        if self.positions is None:
+            return start, end
+        if end > start:
+            while end + 1 < len(self.positions) and self.positions[end] == self.positions[end - 1]:
+                end += 1
+        return self.positions[start], self.positions[end]
 
 
 def fold(text: str) -> Folded:
