@@ -101,4 +101,5 @@ def _rule_result(outcome: RuleOutcome) -> RuleResult:
         unexpected=outcome.unexpected,
         unexpected_percent=outcome.unexpected_percent,
         studies_failed=outcome.studies_failed,
+        table=outcome.table,
     )

@@ -9,12 +9,9 @@ from __future__ import annotations
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.compute as pc
 from prefect import task
 from prefect.artifacts import create_table_artifact
 from prefect.cache_policies import NO_CACHE
@@ -33,11 +30,12 @@ from tasks.prepare import remove_staging
 from tasks.reasons import REASONS
 from tasks.records import AuditReport, BatchReport, Listing, Outcome, RunPlan, RunReport, State, utc_now
 from tasks.site.history import summarize_run
+from tasks.site.modalities import fold_modalities
 from tasks.site.pages import Evidence, site_files
-from tasks.staged import decided_parts, dump_record, finished_reports, load_record, nulls_of, parts
+from tasks.staged import dump_record, finished_reports, load_record
 from tasks.storage.store import Store, open_store
-from tasks.tables.buckets import Distinct, hash_column
 from tasks.target import CONTRACTS, PUBLISHED_TABLES, stored
+from tasks.totals import Totals
 
 _SETTLED_WELL = frozenset({State.PUBLISHED, State.DUPLICATE})
 
@@ -56,65 +54,6 @@ def emit(plan: RunPlan, audit: AuditReport, seconds: Mapping[str, float]) -> Run
     leave_artifact(report)
     remove_staging(store, plan.run_id)
     return report
-
-
-@dataclass(slots=True)
-class Totals:
-    """What one look at every batch of a run adds up to.
-
-    Attributes
-    ----------
-    states, reasons
-        How the objects of the run ended.
-    studies, series
-        Hashes of those released.
-    rows, nulls
-        Staged instances, and how many of them have no value, by column.
-    files, file_bytes
-        Files released.
-    """
-
-    states: Counter[str] = field(default_factory=Counter)
-    reasons: Counter[str] = field(default_factory=Counter)
-    modalities: Counter[str] = field(default_factory=Counter)
-    studies: Distinct = field(default_factory=Distinct)
-    series: Distinct = field(default_factory=Distinct)
-    rows: int = 0
-    nulls: Counter[str] = field(default_factory=Counter)
-    files: int = 0
-    file_bytes: int = 0
-
-    @classmethod
-    def of(cls, store: Store, staging: Staging) -> Totals:
-        """Add up all batches, one at a time."""
-        totals = cls()
-        ends = decided_parts(store, staging, ["source_ref", "state", "reason"])
-        columns = ["source_ref", "StudyInstanceUID", "SeriesInstanceUID", "Modality", "size_bytes"]
-        for decided, instances in zip(ends, parts(store, staging, "instances", columns), strict=True):
-            totals.add(decided, instances)
-        return totals
-
-    def add(self, decided: pa.Table, instances: pa.Table) -> None:
-        """Add one batch."""
-        self.states += count_values(decided["state"])
-        self.reasons += count_values(decided["reason"].drop_null())
-        self.rows += len(instances)
-        self.nulls.update(nulls_of(decided))
-        refs = decided["source_ref"].filter(pc.equal(decided["state"], str(State.PUBLISHED)))
-        released = instances.filter(pc.is_in(instances["source_ref"], refs))
-        self.studies.add(hash_column(released["StudyInstanceUID"]))
-        self.series.add(hash_column(released["SeriesInstanceUID"]))
-        self.modalities += count_values(pc.fill_null(released["Modality"], "unknown"))
-        self.files += len(released) - released["size_bytes"].null_count
-        self.file_bytes += pc.sum(released["size_bytes"]).as_py() or 0
-
-
-def count_values(column: pa.ChunkedArray) -> Counter[str]:
-    """Count how often each value is in a column."""
-    counts = pc.value_counts(column)
-    return Counter(
-        dict(zip(counts.field("values").to_pylist(), counts.field("counts").to_pylist(), strict=True))
-    )
 
 
 def make_report(
@@ -151,7 +90,11 @@ def make_report(
         rules=audit.rules,
         studies=len(totals.studies.sorted()),
         series=len(totals.series.sorted()),
-        modalities=dict(sorted(totals.modalities.items())),
+        modalities=fold_modalities(totals.modalities),
+        vendors=totals.count_vendors(),
+        elements=dict(sorted(totals.elements.items())),
+        instances=totals.rows,
+        nulls=totals.nulls_of_elements(),
     )
 
 

@@ -186,6 +186,8 @@ class RuleResult:
         The Great Expectations type the rule compiled to, as lineage's assertion name.
     unexpected_percent
         Share of evaluated rows that broke the rule, in percent (0 to 100); None where the rule has no rows to count.
+    table
+        Table looked at: instances, series, studies or run; empty in reports older than the field.
     """
 
     rule_id: str
@@ -199,6 +201,7 @@ class RuleResult:
     unexpected: int
     unexpected_percent: float | None
     studies_failed: int = 0
+    table: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +216,17 @@ class AuditReport:
 
 @dataclass(frozen=True, slots=True)
 class RunReport:
-    """What `dicomflow clean --json` prints, what the run page shows, what exit codes come from."""
+    """What `dicomflow clean --json` prints, what the run page shows, what exit codes come from.
+
+    Attributes
+    ----------
+    vendors
+        Published instances by make of equipment: a closed list, and only makes of at least five studies.
+    elements
+        Findings by keyword of the element they are about.
+    instances, nulls
+        Instances that were judged, and how many of them have no value, by element of the table.
+    """
 
     run_id: str
     outcome: Outcome
@@ -236,3 +249,7 @@ class RunReport:
     studies: int = 0
     series: int = 0
     modalities: dict[str, int] = field(default_factory=dict)
+    vendors: dict[str, int] = field(default_factory=dict)
+    elements: dict[str, int] = field(default_factory=dict)
+    instances: int = 0
+    nulls: dict[str, int] = field(default_factory=dict)
