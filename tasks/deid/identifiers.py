@@ -57,18 +57,64 @@ _RUN_BEFORE_TAG = re.compile(rb"([0-9][0-9.]{3,})[0-9.]\0")
 """In an encoded data set the byte after a value is the next tag's, and group 0038 begins with an 8."""
 
 
+class Kept:
+    """What an output would keep of the values of an instance, prepared to be searched for many identifiers.
+
+    A value is searched beside the others: what is found may go across two of them, and is then not there
+    when each is searched by itself.
+
+    Parameters
+    ----------
+    texts, numbers, raw
+        Values of text, strings of numbers, and binary values.
+    """
+
+    __slots__ = ("_runs", "_written", "numbers", "plain", "raw", "text")
+
+    def __init__(self, texts: Iterable[bytes], numbers: Iterable[bytes], raw: Iterable[bytes]) -> None:
+        self.text, self.numbers, self.raw = b"\\".join(texts), b"\\".join(numbers), b"\\".join(raw)
+        shown = [self.text, self.numbers, self.raw]
+        shown += [self.raw.replace(b"\0", b"")] if self.raw else []
+        shown += [] if self.text.isascii() else _fold(self.text)
+        self.plain = b"\n".join(shown).lower()
+        self._written: frozenset[bytes] | None = None
+        self._runs: frozenset[bytes] | None = None
+
+    @property
+    def written_dates(self) -> frozenset[bytes]:
+        """Dates in the text whose parts are set apart, as in 1931-02-03, written together."""
+        if self._written is None:
+            self._written = frozenset(_written_dates(self.text))
+        return self._written
+
+    @property
+    def runs(self) -> frozenset[bytes]:
+        """Runs of digits in the text."""
+        if self._runs is None:
+            self._runs = frozenset(_RUN.findall(self.text))
+        return self._runs
+
+
 class Identifiers:
     """The identifiers of one instance, searchable; shows and pickles nothing of them."""
 
-    __slots__ = ("bounded", "dates", "numbers", "payload", "short_numbers", "words")
+    __slots__ = ("_all", "bounded", "dates", "numbers", "payload", "short_numbers", "words")
 
     def __init__(self, tokens: Iterable[Tokens], payload: tuple[bytes, ...] = ()) -> None:
-        distinct = set(tokens)
-        self.words = frozenset(word for token in distinct for word in token.words)
-        self.bounded = frozenset(word for token in distinct for word in token.bounded)
-        self.numbers = frozenset(number for token in distinct for number in token.numbers)
-        self.short_numbers = frozenset(number for token in distinct for number in token.short_numbers)
-        self.dates = frozenset(date for token in distinct for date in token.dates)
+        words: set[bytes] = set()
+        bounded: set[bytes] = set()
+        numbers: set[bytes] = set()
+        short_numbers: set[bytes] = set()
+        dates: set[bytes] = set()
+        for token in set(tokens):
+            words.update(token.words)
+            bounded.update(token.bounded)
+            numbers.update(token.numbers)
+            short_numbers.update(token.short_numbers)
+            dates.update(token.dates)
+        self.words, self.bounded, self.numbers = words, bounded, numbers
+        self.short_numbers, self.dates = short_numbers, dates
+        self._all = (*words, *bounded, *numbers, *dates)
         self.payload = payload
 
     @classmethod
@@ -82,24 +128,23 @@ class Identifiers:
         """
         return cls(collect_tokens(dataset, encodings), payload_tokens(dataset))
 
-    def are_kept(self, texts: Iterable[bytes], numbers: Iterable[bytes], raw: Iterable[bytes]) -> bool:
-        """Tell whether any of them is in what an output would keep: text, number strings, binary values.
-
-        A value is searched beside the others: what is found may go across two of them, and is then not there
-        when each is searched by itself.
-        """
-        spelled = b"\\".join(raw)
-        return (
-            self.are_in_text(b"\\".join(texts))
-            or self.are_in_numbers(b"\\".join(numbers))
-            or (bool(spelled) and self.are_in_bytes(spelled))
+    def are_in(self, kept: Kept) -> bool:
+        """Tell whether any of them is in what an output would keep."""
+        if self._may_be_in(kept.plain):
+            return (
+                self.are_in_text(kept.text)
+                or self.are_in_numbers(kept.numbers)
+                or (bool(kept.raw) and self.are_in_bytes(kept.raw))
+            )
+        return (bool(self.dates) and not self.dates.isdisjoint(kept.written_dates)) or (
+            bool(self.short_numbers) and not self.short_numbers.isdisjoint(kept.runs)
         )
 
     def are_in_text(self, value: bytes) -> bool:
         """Tell whether text that is about to be kept holds any of them."""
         if not value:
             return False
-        if self.count(value) or self._has_written_date(value):
+        if self.count(value) or (self.dates and not self.dates.isdisjoint(_written_dates(value))):
             return True
         if not value.isascii() and any(self.count(folded) for folded in _fold(value)):
             return True
@@ -116,14 +161,13 @@ class Identifiers:
             self.count(value, with_bounded=False) or self.count(value.replace(b"\0", b""), with_bounded=False)
         )
 
-    def _has_written_date(self, value: bytes) -> bool:
-        """Tell whether text holds one of the dates with its parts set apart, as in 1931-02-03."""
-        if not self.dates:
-            return False
-        written = {
-            b"%s%02d%02d" % (year, int(month), int(day)) for year, month, day in _WRITTEN_DATE.findall(value)
-        }
-        return not written.isdisjoint(self.dates)
+    def are_written_in(self, data: bytes) -> bool:
+        """Tell whether any of them is somewhere in `data`, an encoded data set."""
+        return self._may_be_in(data.lower()) and bool(self.count(data))
+
+    def _may_be_in(self, lowered: bytes) -> bool:
+        """Tell whether the bytes of any of them are there, whatever stands around them."""
+        return len(self._all) >= _MANY or _is_any_in(self._all, lowered)
 
     def count(self, data: bytes, *, with_bounded: bool = True) -> int:
         """Count the tokens that are somewhere in `data`."""
@@ -146,6 +190,10 @@ class Identifiers:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("identifiers of a patient stay in the process that read them")
+
+
+def _written_dates(text: bytes) -> Iterator[bytes]:
+    return (b"%s%02d%02d" % (year, int(month), int(day)) for year, month, day in _WRITTEN_DATE.findall(text))
 
 
 def _is_any_in(tokens: Iterable[bytes], data: bytes) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from tasks.deid.identifiers import Identifiers
+from tasks.deid.identifiers import Identifiers, Kept
 from tasks.deid.pseudonyms import Pseudonyms
 from tasks.deid.terms import beyond_standard, closed_terms
 from tasks.deid.text.study import NOBODY as NO_STUDY
@@ -146,7 +146,7 @@ class Work:
 
     def kept_identifiers(self) -> bool:
         """Tell whether anything that was kept holds an identifier, so that a searching pass is due."""
-        return self.identifiers.are_kept(self.kept_text, self.kept_numbers, self.kept_bytes)
+        return self.identifiers.are_in(Kept(self.kept_text, self.kept_numbers, self.kept_bytes))
 
     def _emptied(self, element: Element, path: str, rule: str) -> Element:
         # Emptied and not removed: as safe, and an attribute of type 2 stays present.

@@ -9,7 +9,6 @@ ways, and `tests/recall` holds them to it.
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from typing import NamedTuple
 
 from tasks.clean import CleanInstance, clean_instance, is_in_pixels
@@ -38,7 +37,7 @@ from tasks.dicom.payload import locate_payload
 from tasks.dicom.reader import UNCOMPRESSED, Limits
 from tasks.dicom.walk import PayloadSpan
 from tasks.recall.memory import SETTLING, Memory, Scope, remember
-from tasks.recall.template import Searched, Statement, Template, write_creators
+from tasks.recall.template import Searched, Statement, Template, has_finding, write_creators
 from tasks.recall.treated import Treated
 from tasks.recall.verdict import Verdict, judge
 from tasks.records import Finding, Reject
@@ -202,6 +201,7 @@ class Cleaner:
             creators=creators,
             pixel_header=b"" if spans.payload is None else window[spans.ends[-1] : spans.payload.offset],
             statement=self._statement,
+            identity=_IDENTITY,
         )
         known = self._known = _Known(meta.transfer_syntax, meta.SOPClassUID, template, scope, patient, said)
         payload, behind = self._locate_pixels(source, meta, spans.payload, known, pixels=pixels)
@@ -268,7 +268,7 @@ class Cleaner:
         known, payload = self._known, instance.payload
         if known is None or (payload is None and pixels and _ROWS in instance.tags):
             raise Unusual
-        _check_identity(instance)
+        _check_identity(instance, known.template)
         verdict = self._judge(instance, known.template)
         if verdict.refused is not None:
             return verdict.refused
@@ -345,19 +345,34 @@ class Cleaner:
             return True
         fixed, differing = template.fixed, Searched(instance.differing)
         own, common = differing.identifiers, fixed.identifiers
-        if own.count(head) or common.count(new):
+        if own.are_written_in(head) or common.are_written_in(new):
             return True
         if fixed.keeps(own) or differing.keeps(own) or differing.keeps(common):
             return True
         if leaves is None:
             return False
         originals = DataSet(
-            (tag, instance.treated[bisect_left(instance.tags, tag)].original) for tag in _IDENTITY
+            (tag, instance.treated[place].original)
+            for tag, place in zip(_IDENTITY, template.places, strict=True)
+            if place is not None
         )
         return is_in_pixels(leaves, Identifiers((), payload_tokens(originals)))
 
     def _findings(self, instance: _Instance, template: Template, verdict: Verdict) -> tuple[Finding, ...]:
-        noted = [*instance.treated, *instance.behind.treated] if template.has_findings else instance.differing
+        new = [one for one in instance.differing if has_finding(one)]
+        if not new and not instance.behind.tags:
+            # What comes again was found in the same order in the last instance.
+            told: tuple[Finding, ...] | None = template.told.get(verdict.doubts)
+            if told is None:
+                noted = [template.treated[place] for place in template.noted]
+                told = remember(template.told, verdict.doubts, self._tell(noted, instance, template, verdict))
+            return told
+        noted = [*instance.treated, *instance.behind.treated] if template.noted else new
+        return self._tell(noted, instance, template, verdict)
+
+    def _tell(
+        self, noted: list[Treated], instance: _Instance, template: Template, verdict: Verdict
+    ) -> tuple[Finding, ...]:
         notes = [one.notes for one in noted if one.notes is not None]
         return (
             *[finding for note in notes for finding in note.repairs],
@@ -377,17 +392,16 @@ class Cleaner:
 _NOTHING = _Behind([], [])
 
 
-def _check_identity(instance: _Instance) -> None:
+def _check_identity(instance: _Instance, template: Template) -> None:
     """Hold an instance to having its identity, and the same in its file meta information."""
-    tags, meta = instance.tags, instance.meta
-    for tag in _IDENTITY:
-        place = place_of(tags, tag)
-        value = b"" if place is None else instance.treated[place].original.value
-        if not value.strip(_PADDING):
+    meta, treated = instance.meta, instance.treated
+    for tag, place in zip(_IDENTITY, template.places, strict=True):
+        value = b"" if place is None else treated[place].original.value.rstrip(_PADDING)
+        if not value.lstrip(_PADDING):
             raise Unusual
-        if tag == _SOP_CLASS_UID and value.rstrip(_PADDING) != meta.SOPClassUID:
+        if tag == _SOP_CLASS_UID and value != meta.SOPClassUID:
             raise Unusual
-        if tag == _SOP_INSTANCE_UID and value.rstrip(_PADDING) != meta.SOPInstanceUID:
+        if tag == _SOP_INSTANCE_UID and value != meta.SOPInstanceUID:
             raise Unusual
 
 

@@ -14,18 +14,19 @@ from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import NamedTuple
 
-from tasks.deid.identifiers import Identifiers
+from tasks.deid.identifiers import Identifiers, Kept
 from tasks.deid.private import ODD_GROUP, creator_tag, write_creator
 from tasks.deid.said import unite
 from tasks.deid.tokens import Tokens
 from tasks.dicom.element import DataSet
 from tasks.dicom.encode import encode_element
 from tasks.dicom.json_model import attribute_json
-from tasks.dicom.locate import LONG_HEADS, SHORT_HEADS
+from tasks.dicom.locate import LONG_HEADS, SHORT_HEADS, place_of
 from tasks.dicom.values import DEFAULT_ENCODINGS
 from tasks.dicom.walk import UNDEFINED, PayloadSpan
 from tasks.recall.treated import Treated
 from tasks.recall.verdict import JUDGED
+from tasks.records import Finding
 from tasks.tables.rows import header_columns
 
 _EXPLICIT = struct.Struct("<HH2sH").unpack_from
@@ -95,26 +96,31 @@ def write_creators(
 class Searched:
     """Identifiers and kept values of some elements, gathered for the search over the whole instance."""
 
-    __slots__ = ("identifiers", "kept_bytes", "kept_numbers", "kept_text", "tokens")
+    __slots__ = ("identifiers", "kept")
 
     def __init__(self, treated: Iterable[Treated]) -> None:
         tokens: list[Tokens] = []
-        self.tokens = tokens
-        self.kept_text: list[bytes] = []
-        self.kept_numbers: list[bytes] = []
-        self.kept_bytes: list[bytes] = []
+        texts: list[bytes] = []
+        numbers: list[bytes] = []
+        raw: list[bytes] = []
         for one in treated:
             notes = one.notes
             if notes is not None:
                 tokens += notes.tokens
-                self.kept_text += notes.kept_text
-                self.kept_numbers += notes.kept_numbers
-                self.kept_bytes += notes.kept_bytes
+                texts += notes.kept_text
+                numbers += notes.kept_numbers
+                raw += notes.kept_bytes
         self.identifiers = Identifiers(tokens)
+        self.kept = Kept(texts, numbers, raw)
 
     def keeps(self, identifiers: Identifiers) -> bool:
         """Tell whether any of the identifiers is in what these elements keep."""
-        return identifiers.are_kept(self.kept_text, self.kept_numbers, self.kept_bytes)
+        return identifiers.are_in(self.kept)
+
+
+def has_finding(one: Treated) -> bool:
+    """Tell whether anything was found in an element, or mended."""
+    return one.notes is not None and bool(one.notes.repairs or one.notes.findings)
 
 
 class Matched(NamedTuple):
@@ -166,6 +172,11 @@ class Template:
         Of those that differ, as `Memory.creators_of` gives them.
     judged, private
         Positions of the elements that `verdict.judge` needs, and tags of the private ones.
+    noted, told
+        Positions of the elements with findings that come again, and what is told of them, by doubts about
+        the whole instance.
+    places
+        Positions of the elements that `identity` names; None of those it lacks.
     served
         How many instances matched.
     fixed
@@ -185,10 +196,13 @@ class Template:
         creators: list[bytes] | None,
         pixel_header: bytes,
         statement: Statement,
+        identity: Sequence[int] = (),
     ) -> None:
         self.tags, self.cut, self.treated, self.varying = tags, cut, treated, tuple(varying)
         self.explicit, self.served = explicit, 0
         self.creators = None if creators is None else [creators[place] for place in self.varying]
+        self.places = [place_of(tags, tag) for tag in identity]
+        self.told: dict[tuple[Finding, ...], tuple[Finding, ...]] = {}
         self.judged = [place for place, tag in enumerate(tags) if tag in JUDGED]
         self.private = tuple([tag for tag in tags if tag & ODD_GROUP])
         self.pixel_header = pixel_header
@@ -207,9 +221,7 @@ class Template:
         self.count = sum(one.notes.elements for one in self.fixed_treated if one.notes)
         self.unplain = [text for one in self.fixed_treated if one.notes for text in one.notes.unplain]
         self.said = unite([one.notes.said for one in self.fixed_treated if one.notes is not None])
-        self.has_findings = any(
-            one.notes is not None and (one.notes.repairs or one.notes.findings) for one in self.fixed_treated
-        )
+        self.noted = [place for place, one in enumerate(treated) if place not in differs and has_finding(one)]
         self._fold(statement)
 
     def _fold(self, statement: Statement) -> None:
@@ -301,4 +313,4 @@ class Template:
     def is_clean(self) -> bool:
         """Whether none of the stretches' own identifiers is in what is written for them."""
         own = self.fixed.identifiers
-        return not (own.count(b"\n".join(self._encoded)) or self.fixed.keeps(own))
+        return not (own.are_written_in(b"\n".join(self._encoded)) or self.fixed.keeps(own))

@@ -3,8 +3,10 @@ from __future__ import annotations
 import pickle
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from tasks.deid.identifiers import Identifiers
+from tasks.deid.identifiers import Identifiers, Kept
 from tasks.dicom.element import DataSet
 from tasks.dicom.values import encodings_of
 from tests.deid.builders import ROOT, dataset, element, instance, nest
@@ -181,6 +183,37 @@ def test_thousands_of_references_are_searched_as_well_as_few() -> None:
     identifiers = collect(dataset(ReferencedImageSequence=items))
     assert identifiers.are_in_text(f"{ROOT}.9.2999".encode())
     assert not identifiers.are_in_text(f"{ROOT}.9.3000".encode())
+
+
+_HINTS = [
+    b"doerfler",
+    b"JANETTE",
+    b"19570313",
+    b"1957-3-13",
+    b"4711000",
+    b"4711",
+    b"Ng",
+    b"\xef\xbc\xae\xef\xbd\x87",
+]
+_values = st.lists(
+    st.lists(st.sampled_from([*_HINTS, b" ", b"x", b".", b"\0", b"7"])).map(b"".join), max_size=3
+)
+
+
+@given(texts=_values, numbers=_values, raw=_values, name=st.sampled_from(["Doerfler^Janette", "Ng^Jo", ""]))
+def test_what_is_prepared_for_many_searches_is_found_as_in_each_by_itself(
+    texts: list[bytes], numbers: list[bytes], raw: list[bytes], name: str
+) -> None:
+    identifiers = collect(
+        dataset(PatientName=name, PatientID="4711000", StudyID="4711", StudyDate="19570313")
+    )
+    joined = [b"\\".join(values) for values in (texts, numbers, raw)]
+    assert identifiers.are_in(Kept(texts, numbers, raw)) == (
+        identifiers.are_in_text(joined[0])
+        or identifiers.are_in_numbers(joined[1])
+        or identifiers.are_in_bytes(joined[2])
+    )
+    assert identifiers.are_written_in(joined[0]) == bool(identifiers.count(joined[0]))
 
 
 def test_identifiers_show_and_pickle_nothing() -> None:
