@@ -2,7 +2,7 @@
 
 The file-like surface of s3fs is passed by, for four reasons: it caches listings, it publishes a partial
 object when a `with` block fails, it reads `?versionId=` and slashes at the ends out of keys, and it
-retries on top of botocore's retries. What is left of it is the part that is hard to get right.
+retries what botocore retried already. What is left of it is the part that is hard to get right.
 """
 
 from __future__ import annotations
@@ -10,28 +10,23 @@ from __future__ import annotations
 import asyncio
 import functools
 import os
-import random
 from base64 import b64encode
-from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass
 from hashlib import md5
 from typing import Any, NamedTuple, TypeVar
 
-import aiohttp
 import s3fs
-from botocore.exceptions import BotoCoreError
 from fsspec.asyn import sync
-from s3fs.core import S3_RETRYABLE_ERRORS
 
 from tasks.storage.content_types import find_content_type
 from tasks.storage.faults import S3Fault
+from tasks.storage.requests import Tally, tally_of_thread
+from tasks.storage.s3_budget import FOREIGN, Budget, Paces, code_of, insist
 from tasks.storage.s3_options import S3Options, choose_checksum, make_filesystem_arguments
 
 T = TypeVar("T")
-
-_CONCURRENCY = 16
-_BODY_ATTEMPTS = 3
-_FOREIGN = (OSError, BotoCoreError, aiohttp.ClientError, *S3_RETRYABLE_ERRORS)
 
 
 class Listed(NamedTuple):
@@ -62,11 +57,11 @@ class Bucket:
 
     def call(self, method: str, **parameters: object) -> dict[str, Any]:
         """Make one request, such as `call("head_object", Key=key)`."""
-        return _run(self.options, self._call, method, parameters)
+        return _run(self.options, self._call, method, parameters, tally_of_thread())
 
     def call_each(self, method: str, each: Iterable[Mapping[str, object]]) -> list[dict[str, Any] | S3Fault]:
         """Make one request for each set of parameters, several at a time; a fault is an answer too."""
-        return _run(self.options, self._call_each, method, list(each))
+        return _run(self.options, self._call_each, method, list(each), tally_of_thread())
 
     def put(self, key: str, data: bytes, **parameters: object) -> None:
         """Write an object in one request: it is there whole or not at all."""
@@ -95,10 +90,15 @@ class Bucket:
         Raises
         ------
         S3Fault
-            `PreconditionFailed` if the object is not the one of that `etag` any more. Compared here:
-            some servers ignore `If-Match`, and its answer is read no further if it differs.
+            `PreconditionFailed` if the object is not the one of that `etag` any more. Asked for by
+            `If-Match`, and compared here: some servers ignore it.
         """
-        return _run(self.options, self._get, key, span, etag)
+        return _run(self.options, self._get, key, span, etag, tally_of_thread())
+
+    def begin_get(self, key: str, *, span: tuple[int, int] | None, etag: str) -> Future[bytes]:
+        """Begin to `get`, for somebody who has others to begin meanwhile."""
+        loop = _connect(self.options).filesystem.loop
+        return asyncio.run_coroutine_threadsafe(self._get(key, span, etag, tally_of_thread()), loop)
 
     def list_pages(self, prefix: str) -> Iterator[list[Listed]]:
         """Yield what begins with `prefix`, a page of at most 1000 objects at a time, never from a cache."""
@@ -132,45 +132,55 @@ class Bucket:
         for problem in answer.get("Errors", ()):
             raise S3Fault(problem["Code"])
 
-    async def _call(self, method: str, parameters: Mapping[str, object]) -> dict[str, Any]:
-        filesystem = _connect(self.options).filesystem
-        call = filesystem._call_s3  # noqa: SLF001 - fsspec marks by the underscore what is to be awaited
-        answer: dict[str, Any] = await call(method, Bucket=self.name, **parameters)
-        return answer
+    async def _call(self, method: str, parameters: Mapping[str, object], tally: Tally) -> dict[str, Any]:
+        return await self._insist(parameters, tally, lambda: self._ask(method, parameters))
 
     async def _call_each(
-        self, method: str, each: list[Mapping[str, object]]
+        self, method: str, each: list[Mapping[str, object]], tally: Tally
     ) -> list[dict[str, Any] | S3Fault]:
-        limit = asyncio.Semaphore(_CONCURRENCY)
-
         async def call_one(parameters: Mapping[str, object]) -> dict[str, Any] | S3Fault:
-            async with limit:
-                try:
-                    return await self._call(method, parameters)
-                except _FOREIGN as error:
-                    return S3Fault(_code_of(error))
+            try:
+                return await self._call(method, parameters, tally)
+            except S3Fault as fault:
+                return fault
 
         return await asyncio.gather(*map(call_one, each))
 
-    async def _get(self, key: str, span: tuple[int, int] | None, etag: str | None) -> bytes:
-        """Read the answer's body too; where it breaks off, botocore's retries are over, so ask again."""
+    async def _get(self, key: str, span: tuple[int, int] | None, etag: str | None, tally: Tally) -> bytes:
         ranged = {} if span is None else {"Range": f"bytes={span[0]}-{span[1] - 1}"}
-        attempt = 1
-        while True:
-            answer = await self._call("get_object", {"Key": key, **ranged})
+        pinned = {} if etag is None else {"IfMatch": f'"{etag}"'}
+        parameters = {"Key": key, **ranged, **pinned}
+
+        async def read() -> bytes:
+            answer = await self._ask("get_object", parameters)
             if etag is not None and answer["ETag"].strip('"') != etag:
                 answer["Body"].close()
                 raise S3Fault("PreconditionFailed")
-            try:
-                async with answer["Body"] as body:
-                    data: bytes = await body.read()
-            except _FOREIGN:
-                if attempt == _BODY_ATTEMPTS:
-                    raise
-            else:
-                return data
-            await asyncio.sleep(attempt * random.uniform(0.1, 0.5))  # noqa: S311 - jitter
-            attempt += 1
+            async with answer["Body"] as body:
+                data: bytes = await body.read()
+            if len(data) != answer["ContentLength"]:
+                raise S3Fault("IncompleteBody")
+            return data
+
+        return await self._insist(parameters, tally, read)
+
+    async def _insist(
+        self, parameters: Mapping[str, object], tally: Tally, call: Callable[[], Awaitable[T]]
+    ) -> T:
+        pace = _connect(self.options).paces.of(str(parameters.get("Key") or parameters.get("Prefix") or ""))
+        budget = Budget(self.options.attempts, self.options.deadline_seconds)
+        return await insist(call, budget, pace, tally)
+
+    async def _ask(self, method: str, parameters: Mapping[str, object]) -> dict[str, Any]:
+        """Make one request, once; past s3fs's own way to do so, which pauses after a failure and repeats."""
+        filesystem = _connect(self.options).filesystem
+        await filesystem.set_session()
+        function = getattr(await filesystem.get_s3(self.name), method)
+        complete = filesystem._get_s3_method_kwargs(  # noqa: SLF001 - adds encryption and who pays
+            function, Bucket=self.name, **parameters
+        )
+        answer: dict[str, Any] = await function(**complete)
+        return answer
 
     def _digest(self, data: bytes) -> dict[str, object]:
         """Vouch for a body by MD5, which S3 servers have always checked, where no CRC is sent."""
@@ -185,8 +195,8 @@ def _run(options: S3Options, function: Callable[..., Coroutine[Any, Any, T]], *a
         result: T = sync(_connect(options).filesystem.loop, function, *arguments)
     except S3Fault as error:
         fault = S3Fault(error.code)
-    except _FOREIGN as error:
-        fault = S3Fault(_code_of(error))
+    except FOREIGN as error:
+        fault = S3Fault(code_of(error))
     else:
         return result
     raise fault
@@ -195,6 +205,7 @@ def _run(options: S3Options, function: Callable[..., Coroutine[Any, Any, T]], *a
 class _Connection(NamedTuple):
     filesystem: Any
     sends_crc: bool
+    paces: Paces
 
 
 def _connect(options: S3Options) -> _Connection:
@@ -205,14 +216,4 @@ def _connect(options: S3Options) -> _Connection:
 def _connect_process(options: S3Options, process: int) -> _Connection:  # noqa: ARG001 - part of the cache's key
     """Give the file system that holds the connection, one a process: a fork must not share its sockets."""
     filesystem = s3fs.S3FileSystem(**make_filesystem_arguments(options))
-    filesystem.retries = 1
-    return _Connection(filesystem, choose_checksum(options) == "when_supported")
-
-
-def _code_of(error: BaseException) -> str:
-    """Find S3's error code; s3fs hides it in the cause of the `OSError` it makes."""
-    for candidate in (error, error.__cause__):
-        response = getattr(candidate, "response", None)
-        if isinstance(response, Mapping):
-            return str(response.get("Error", {}).get("Code", "Unknown"))
-    return type(error).__name__
+    return _Connection(filesystem, choose_checksum(options) == "when_supported", Paces())

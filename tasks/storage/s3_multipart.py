@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from tasks.storage.content_types import find_content_type
-from tasks.storage.faults import S3Fault
+from tasks.storage.faults import MISSING_CODES, S3Fault
 from tasks.storage.s3_bucket import Bucket, Listed
 
 PART_BYTES = 16 * 1024 * 1024
@@ -36,15 +36,32 @@ def open_upload(bucket: Bucket, key: str) -> Iterator[Upload]:
     upload = Upload(key, started["UploadId"], [])
     try:
         yield upload
-        bucket.call(
-            "complete_multipart_upload",
-            Key=key,
-            UploadId=upload.upload_id,
-            MultipartUpload={"Parts": upload.parts},
-        )
+        _complete(bucket, upload)
     except BaseException:
         with contextlib.suppress(S3Fault):
             bucket.call("abort_multipart_upload", Key=key, UploadId=upload.upload_id)
+        raise
+
+
+def _complete(bucket: Bucket, upload: Upload) -> None:
+    """Make the object appear; an upload that is gone was completed by a request whose answer was lost."""
+    parts = {"Parts": upload.parts}
+    try:
+        bucket.call(
+            "complete_multipart_upload", Key=upload.key, UploadId=upload.upload_id, MultipartUpload=parts
+        )
+    except S3Fault as fault:
+        if fault.code != "NoSuchUpload" or not _is_made_of(bucket, upload.key, len(upload.parts)):
+            raise
+
+
+def _is_made_of(bucket: Bucket, key: str, parts: int) -> bool:
+    """Tell whether there is an object of so many parts; its size is checked by whoever knows it."""
+    try:
+        return str(bucket.call("head_object", Key=key)["ETag"]).strip('"').endswith(f"-{parts}")
+    except S3Fault as fault:
+        if fault.code in MISSING_CODES:
+            return False
         raise
 
 

@@ -39,8 +39,9 @@ class S3Options(BaseModel):
         `when_supported` sends and checks CRCs, `when_required` does not; by default the latter for
         servers other than AWS, several of which answer them with errors or with wrong sums.
     attempts
-        Requests in total for one call, over every kind of failure. Botocore's adaptive mode spaces
-        them, with jitter; nothing else retries on top of it.
+        Requests in total for one call, over every kind of failure; nothing else retries on top of it.
+    deadline_seconds
+        After so long no further attempt of a call is begun.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -55,7 +56,8 @@ class S3Options(BaseModel):
     checksum: Checksum | None = None
     connect_timeout_seconds: float = Field(default=5, gt=0)
     read_timeout_seconds: float = Field(default=60, gt=0)
-    attempts: int = Field(default=6, ge=1)
+    attempts: int = Field(default=10, ge=1)
+    deadline_seconds: float = Field(default=300, gt=0)
 
 
 def parse_options(options: Mapping[str, object]) -> S3Options:
@@ -113,10 +115,10 @@ def make_filesystem_arguments(options: S3Options) -> dict[str, object]:
         "requester_pays": options.requester_pays,
         "use_listings_cache": False,
         "config_kwargs": {
-            "retries": {"mode": "adaptive", "total_max_attempts": options.attempts},
+            "retries": {"mode": "standard", "total_max_attempts": 1},
             "connect_timeout": options.connect_timeout_seconds,
             "read_timeout": options.read_timeout_seconds,
-            "max_pool_connections": 32,
+            "max_pool_connections": 64,
             "s3": {"addressing_style": options.addressing_style},
             "request_checksum_calculation": checksum,
             "response_checksum_validation": checksum,
