@@ -33,6 +33,9 @@ JSON_FIELDS = (
     "reasons",
     "seconds",
     "bytes_read",
+    "bytes_in_source",
+    "requests",
+    "retries",
     "docs",
     "target",
 )

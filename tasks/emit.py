@@ -33,6 +33,7 @@ from tasks.site.history import summarize_run
 from tasks.site.modalities import fold_modalities
 from tasks.site.pages import Evidence, site_files
 from tasks.staged import dump_record, finished_reports, load_record
+from tasks.storage.requests import count_requests_of_process
 from tasks.storage.store import Store, open_store
 from tasks.target import CONTRACTS, PUBLISHED_TABLES, stored
 from tasks.totals import Totals
@@ -69,6 +70,7 @@ def make_report(
     listing = load_record(Listing, store.read(staging.listing))
     states = totals.states + Counter(listing.settled)
     reasons = totals.reasons + Counter(listing.settled_reasons)
+    ours = count_requests_of_process()
     return RunReport(
         run_id=plan.run_id,
         outcome=outcome_of(totals.states, run_withheld=audit.run_withheld),
@@ -95,6 +97,9 @@ def make_report(
         elements=dict(sorted(totals.elements.items())),
         instances=totals.rows,
         nulls=totals.nulls_of_elements(),
+        bytes_in_source=sum(batch.bytes_in_source for batch in batches),
+        requests=ours.requests + sum(batch.requests for batch in batches),
+        retries=ours.retries + sum(batch.retries for batch in batches),
     )
 
 

@@ -12,7 +12,7 @@ import time
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -38,7 +38,8 @@ from tasks.project_key import find_key
 from tasks.recall.cleaner import READ_WHOLE, Cleaner
 from tasks.records import Batch, BatchReport, Finding, Reject, RunPlan, SourceObject, utc_now
 from tasks.staged import STAGED, content_of_header, dump_record, table_bytes
-from tasks.storage.byte_source import Unreadable, open_source, sha256
+from tasks.storage.byte_source import Sources, Unreadable, sha256
+from tasks.storage.requests import count_requests
 from tasks.storage.store import Store, open_store
 from tasks.tables.rows import instance_row, rows_to_table
 
@@ -114,13 +115,16 @@ def process_objects(
     started = time.monotonic()
     started_at = utc_now()
     worker = worker_of(plan)
+    requests = count_requests()
     staged = _Batch(batch.batch_id, Staging(plan.run_id), store, "dicom" in plan.outputs, last_try)
     ticker = _Ticker(progress)
-    for obj in objects:
-        staged.add(obj, worker)
-        ticker.tick(obj.size_bytes)
+    with closing(staged.sources(objects, worker)) as sources:
+        for obj in objects:
+            staged.add(obj, worker, sources)
+            ticker.tick(obj.size_bytes)
     ticker.flush()
     staged.write()
+    made = count_requests() - requests
     return BatchReport(
         batch_id=batch.batch_id,
         object_count=len(objects),
@@ -132,6 +136,9 @@ def process_objects(
         seconds=time.monotonic() - started,
         started_at=started_at,
         ended_at=utc_now(),
+        bytes_in_source=sum(obj.size_bytes for obj in objects),
+        requests=made.requests,
+        retries=made.retries,
     )
 
 
@@ -244,11 +251,17 @@ class _Batch:
     bytes_read: int = 0
     bytes_written: int = 0
 
-    def add(self, obj: SourceObject, worker: _Worker) -> None:
+    def sources(self, objects: Sequence[SourceObject], worker: _Worker) -> Sources:
+        """Open the objects one after the other; what the next header may take is known by those before."""
+        cleaner = worker.cleaner
+        window = (lambda: READ_WHOLE) if self.with_files else (lambda: cleaner.window)
+        return Sources(objects, worker.s3, window=window, headers_only=not self.with_files)
+
+    def add(self, obj: SourceObject, worker: _Worker, sources: Sources) -> None:
         """Process one object; whatever happens to it, one ledger row comes of it."""
         source_ref = worker.pseudonyms.source_ref(obj.uri)
         try:
-            result = self._process(obj, source_ref, worker)
+            result = self._process(obj, source_ref, worker, sources)
         except (PipelineError, KeyboardInterrupt, SystemExit):
             raise
         except BaseException:  # noqa: BLE001 - a native panic is no Exception, and must cost one object only
@@ -264,18 +277,21 @@ class _Batch:
         self.rejects[reject.code] += 1
         self.staged.append({**entry, "reason": reject.code, "path": reject.path, "finding_codes": []})
 
-    def _process(self, obj: SourceObject, source_ref: str, worker: _Worker) -> dict[str, Any] | Reject:
+    def _process(
+        self, obj: SourceObject, source_ref: str, worker: _Worker, sources: Sources
+    ) -> dict[str, Any] | Reject:
         try:
             with ExitStack() as stack:
                 with _source_faults(self.last_try):
-                    opened = open_source(obj, worker.s3, headers_only=not self.with_files)
-                    source = stack.enter_context(opened)
+                    source = stack.enter_context(sources.open(obj))
                 counted = _Counted(source, self.last_try)
                 content: ByteSource = counted
                 if self.with_files and source.size <= READ_WHOLE:
                     content = Buffer(counted.read(0, source.size))  # hashed too
-                clean = worker.cleaner.clean(content, pixels=self.with_files)
-                self.bytes_read += min(counted.bytes_read, source.size)
+                clean = worker.cleaner.clean(
+                    content, pixels=self.with_files, at_hand=0 if self.with_files else source.at_hand
+                )
+                self.bytes_read += source.fetched or min(counted.bytes_read, source.size)
                 if isinstance(clean, Reject):
                     return clean
                 written = self._write_file(clean) if self.with_files else None

@@ -162,7 +162,15 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class BatchReport:
-    """What a finished batch did; written last, as JSON, so its existence is the batch's commit record."""
+    """What a finished batch did; written last, as JSON, so its existence is the batch's commit record.
+
+    Attributes
+    ----------
+    bytes_in_source
+        Size of its objects, of which `bytes_read` were read.
+    requests, retries
+        Requests to S3, and how many of them repeated one that had failed.
+    """
 
     batch_id: str
     object_count: int
@@ -174,6 +182,9 @@ class BatchReport:
     seconds: float
     started_at: str
     ended_at: str
+    bytes_in_source: int = 0
+    requests: int = 0
+    retries: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +237,10 @@ class RunReport:
         Findings by keyword of the element they are about.
     instances, nulls
         Instances that were judged, and how many of them have no value, by element of the table.
+    bytes_in_source
+        Size of the objects that were processed, of which `bytes_read` were read.
+    requests, retries
+        Requests to S3, and how many of them repeated one that had failed; without those that deltalake makes.
     """
 
     run_id: str
@@ -253,3 +268,6 @@ class RunReport:
     elements: dict[str, int] = field(default_factory=dict)
     instances: int = 0
     nulls: dict[str, int] = field(default_factory=dict)
+    bytes_in_source: int = 0
+    requests: int = 0
+    retries: int = 0

@@ -56,6 +56,7 @@ _FIXED = (*SETTLING, _SOP_CLASS_UID)
 _SERIES = 4
 """Instances in a row that show that a template fits a series."""
 _PADDING = b"\0 "
+_FIRST_WINDOW = 1 << 14
 READ_WHOLE = 8 << 20
 """Bytes up to which an object whose pixels are wanted is read at once."""
 
@@ -112,7 +113,7 @@ class Cleaner:
     def __init__(self, deidentifier: Deidentifier, limits: Limits = Limits()) -> None:
         self._deidentifier = deidentifier
         self._limits = limits
-        self._window = limits.window_bytes
+        self._window = min(limits.window_bytes, _FIRST_WINDOW)
         self._meta = MetaLocator()
         self._memory = Memory(deidentifier)
         self._statement = Statement(deidentifier.statement)
@@ -120,17 +121,28 @@ class Cleaner:
         self._verdicts: dict[tuple[object, ...], Verdict] = {}
         self._private: dict[tuple[int, ...], tuple[Finding, ...]] = {}
 
-    def clean(self, source: ByteSource, *, pixels: bool) -> CleanInstance | Reject:
-        """Do what `tasks.clean.clean_instance` does, quickly where the object is plain."""
+    @property
+    def window(self) -> int:
+        """Bytes that the next header is expected to fit into."""
+        return self._window
+
+    def clean(self, source: ByteSource, *, pixels: bool, at_hand: int = 0) -> CleanInstance | Reject:
+        """Do what `tasks.clean.clean_instance` does, quickly where the object is plain.
+
+        Parameters
+        ----------
+        at_hand
+            Bytes of the object that are read already: these are looked at before more are asked for.
+        """
         if pixels and source.size <= READ_WHOLE and not isinstance(source, Buffer):
             # Its header, its pixels, and to be written: read once, not three times.
             source = Buffer(source.read(0, source.size))
         try:
-            return self.clean_plain(source, pixels=pixels)
+            return self.clean_plain(source, pixels=pixels, at_hand=at_hand)
         except Unusual:
             return clean_instance(source, self._deidentifier, pixels=pixels, limits=self._limits)
 
-    def clean_plain(self, source: ByteSource, *, pixels: bool) -> CleanInstance | Reject:
+    def clean_plain(self, source: ByteSource, *, pixels: bool, at_hand: int = 0) -> CleanInstance | Reject:
         """Clean a plain object.
 
         Raises
@@ -138,7 +150,7 @@ class Cleaner:
         Unusual
             If the object is not plain, which says nothing about what becomes of it.
         """
-        window = source.read(0, self._window)
+        window = source.read(0, at_hand or self._window)
         while True:
             meta = self._meta.locate(window)
             try:

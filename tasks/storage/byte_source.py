@@ -11,9 +11,9 @@ import errno
 import hashlib
 import os
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from tasks.dicom.buffer import read_span
 from tasks.dicom.element import ByteSource
@@ -21,9 +21,15 @@ from tasks.errors import PipelineError
 from tasks.records import SourceObject
 from tasks.storage.faults import READ_SOURCE, explain
 from tasks.storage.listing import version_of
+from tasks.storage.s3_options import parse_options
 from tasks.storage.uris import path_of
 
+if TYPE_CHECKING:
+    from tasks.storage.s3_ahead import ReadAhead
+
 _HASH_BYTES = 1024 * 1024
+_WINDOW_BYTES = 16 * 1024 * 1024
+_HEADER_WINDOW_BYTES = 64 * 1024
 
 _LOCAL_FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NOCTTY
 """`O_NONBLOCK`, because opening a FIFO waits for a writer; on a regular file it changes nothing."""
@@ -61,48 +67,91 @@ class Unreadable(Exception):  # noqa: N818 - a fact about the source, told as a 
 class OpenSource(ByteSource, Protocol):
     """The bytes of an object that is open, and whether they are still those that were listed."""
 
+    @property
+    def at_hand(self) -> int:
+        """Bytes from the beginning that are read already; 0 where reading them costs little."""
+        ...
+
+    @property
+    def fetched(self) -> int:
+        """Bytes that came over the network so far."""
+        ...
+
     def changed(self) -> bool:
         """Tell whether the object is another one than was listed; ask after the last read."""
         ...
+
+
+class Sources:
+    """The objects of a batch, opened one after the other.
+
+    Parameters
+    ----------
+    objects
+        As `list_objects` gave them, in the order in which they will be opened.
+    options
+        S3 options, see `tasks.storage.s3_options.S3Options`; ignored for local files.
+    window
+        Says how many bytes to read first of the next object, where a read costs a request.
+    headers_only
+        Expect the pixels to be left unread.
+    """
+
+    def __init__(
+        self,
+        objects: Sequence[SourceObject],
+        options: Mapping[str, object],
+        *,
+        window: Callable[[], int],
+        headers_only: bool = False,
+    ) -> None:
+        self._headers_only = headers_only
+        self._ahead: ReadAhead | None = None
+        if any(listed.uri.startswith("s3://") for listed in objects[:1]):
+            from tasks.storage.s3_ahead import ReadAhead  # imports s3fs: most of a second, for S3 only
+
+            self._ahead = ReadAhead(objects, parse_options(options), window, headers_only=headers_only)
+
+    @contextlib.contextmanager
+    def open(self, listed: SourceObject) -> Iterator[OpenSource]:
+        """Open an object for reading.
+
+        Raises
+        ------
+        Unreadable
+            The object cannot be read, or is not the one listed any more; also from `read`.
+        TransientError
+            Disk or server failed for the moment; also from `read`.
+        """
+        if listed.kind != "file":
+            raise Unreadable(_KIND_CODES[listed.kind])
+        if listed.size_bytes == 0:
+            raise Unreadable("EMPTY_FILE")
+        if self._ahead is not None:
+            yield self._ahead.open(listed)
+            return
+        source = _open_local(listed)
+        try:
+            source.check(headers_only=self._headers_only)
+            yield source
+        finally:
+            os.close(source.descriptor)
+
+    def close(self) -> None:
+        """Let go of what was read ahead and is not wanted any more."""
+        if self._ahead is not None:
+            self._ahead.close()
 
 
 @contextlib.contextmanager
 def open_source(
     listed: SourceObject, options: Mapping[str, object], *, headers_only: bool = False
 ) -> Iterator[OpenSource]:
-    """Open an object of the source for reading.
-
-    Parameters
-    ----------
-    listed
-        The object as `list_objects` gave it.
-    options
-        S3 options, see `tasks.storage.s3_options.S3Options`; ignored for a local file.
-    headers_only
-        Expect the pixels to be left unread: no read-ahead, smaller blocks.
-
-    Raises
-    ------
-    Unreadable
-        The object cannot be read, or is not the one listed any more; also from `read`.
-    TransientError
-        Disk or server failed for the moment; also from `read`.
-    """
-    if listed.kind != "file":
-        raise Unreadable(_KIND_CODES[listed.kind])
-    if listed.size_bytes == 0:
-        raise Unreadable("EMPTY_FILE")
-    if listed.uri.startswith("s3://"):
-        from tasks.storage.s3_source import open_bucket  # imports s3fs: most of a second, for S3 only
-
-        yield open_bucket(listed, options, headers_only=headers_only)
-        return
-    source = _open_local(listed)
-    try:
-        source.check(headers_only=headers_only)
+    """Open one object of the source, as `Sources` does many."""
+    window = _HEADER_WINDOW_BYTES if headers_only else _WINDOW_BYTES
+    sources = Sources([listed], options, window=lambda: window, headers_only=headers_only)
+    with contextlib.closing(sources), sources.open(listed) as source:
         yield source
-    finally:
-        os.close(source.descriptor)
 
 
 def sha256(source: ByteSource) -> str:
@@ -130,6 +179,16 @@ class LocalSource:
     def size(self) -> int:
         """Size in bytes, as listed."""
         return self.listed.size_bytes
+
+    @property
+    def at_hand(self) -> int:
+        """Nothing: reading costs little."""
+        return 0
+
+    @property
+    def fetched(self) -> int:
+        """Nothing."""
+        return 0
 
     def read(self, offset: int, length: int) -> bytes:
         """Read at most `length` bytes; the size is the limit, as a header may claim any length at all."""

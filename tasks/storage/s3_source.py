@@ -6,35 +6,45 @@ no mixture of two; a change is told by the request that meets it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable
+from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass, field
 
 from tasks.records import SourceObject
 from tasks.storage.byte_source import Unreadable
 from tasks.storage.faults import DENIED_CODES, MISSING_CODES, READ_SOURCE, S3Fault, explain
 from tasks.storage.s3_bucket import Bucket
-from tasks.storage.s3_options import parse_options
+from tasks.storage.s3_options import S3Options
 from tasks.storage.uris import split_s3
 
 _BLOCK_BYTES = 16 * 1024 * 1024
-_HEADER_BLOCK_BYTES = 256 * 1024
 
 _REASONS = {
     **dict.fromkeys(DENIED_CODES, "PERMISSION"),
     **dict.fromkeys(MISSING_CODES, "CHANGED_WHILE_READING"),
-    **dict.fromkeys(("PreconditionFailed", "InvalidRange", "416"), "CHANGED_WHILE_READING"),
+    **dict.fromkeys(("PreconditionFailed", "412", "InvalidRange", "416"), "CHANGED_WHILE_READING"),
     "InvalidObjectState": "SOURCE_UNREADABLE",
 }
 
 
 @dataclass(slots=True)
 class S3Source:
-    """An object read in blocks, the last one kept: headers come in one request, pixels in few."""
+    """An object read in blocks, the last one kept; of a header, all that was read is kept, and grows.
+
+    Attributes
+    ----------
+    block_bytes
+        What is fetched at least when something is missing. 0 where headers only are wanted: then it is what
+        is asked for and no more, since what follows is most likely pixels.
+    fetched
+        Bytes that came over the network.
+    """
 
     bucket: Bucket
     key: str
     listed: SourceObject
     block_bytes: int
+    fetched: int = field(default=0, init=False)
     _start: int = field(default=0, init=False)
     _block: bytes = field(default=b"", init=False, repr=False)
 
@@ -43,6 +53,11 @@ class S3Source:
         """Size in bytes, as listed."""
         return self.listed.size_bytes
 
+    @property
+    def at_hand(self) -> int:
+        """Bytes from the beginning that need no request."""
+        return 0 if self._start else len(self._block)
+
     def read(self, offset: int, length: int) -> bytes:
         """Read at most `length` bytes, from the kept block as far as it goes."""
         stop = min(offset + length, self.size)
@@ -50,7 +65,10 @@ class S3Source:
         missing = offset + len(data)
         if missing >= stop:
             return data
-        if stop - missing > self.block_bytes:
+        if missing == self._start + len(self._block) and not self.block_bytes:
+            self._block += self._fetch(missing, stop)
+            return self._take(offset, stop)
+        if not self.block_bytes or stop - missing > self.block_bytes:
             return data + self._fetch(missing, stop)
         self.load(missing)
         return data + self._take(missing, stop)
@@ -59,6 +77,14 @@ class S3Source:
         """Fetch the block that begins at `offset`; a small object whole, so that its CRC can be checked."""
         self._start = 0 if self.size <= self.block_bytes else offset
         self._block = self._fetch(self._start, min(self._start + self.block_bytes, self.size))
+
+    def begin(self, length: int) -> Future[bytes]:
+        """Begin to fetch the first bytes."""
+        return self.bucket.begin_get(self.key, span=self._span(0, length), etag=self.listed.version)
+
+    def take(self, begun: Future[bytes], length: int) -> None:
+        """Wait for the first bytes."""
+        self._block = self._check(lambda: _result_of(begun), length)
 
     def changed(self) -> bool:
         """Never: reading a changed object fails."""
@@ -70,23 +96,37 @@ class S3Source:
         return self._block[offset - self._start : stop - self._start]
 
     def _fetch(self, start: int, stop: int) -> bytes:
-        span = None if (start, stop) == (0, self.size) else (start, stop)
+        span = self._span(start, stop)
+        return self._check(
+            lambda: self.bucket.get(self.key, span=span, etag=self.listed.version), stop - start
+        )
+
+    def _span(self, start: int, stop: int) -> tuple[int, int] | None:
+        return None if (start, stop) == (0, self.size) else (start, stop)
+
+    def _check(self, get: Callable[[], bytes], length: int) -> bytes:
         try:
-            data = self.bucket.get(self.key, span=span, etag=self.listed.version)
+            data = get()
         except S3Fault as error:
             fault = error
         else:
-            if len(data) == stop - start:
+            self.fetched += len(data)
+            if len(data) == length:
                 return data
             fault = S3Fault("IncompleteBody")
         code = _REASONS.get(fault.code)
         raise explain(fault, READ_SOURCE) if code is None else Unreadable(code)
 
 
-def open_bucket(listed: SourceObject, options: Mapping[str, object], *, headers_only: bool) -> S3Source:
-    """Open an object and fetch its first block, so that what is wrong with it shows now."""
+def _result_of(begun: Future[bytes]) -> bytes:
+    try:
+        return begun.result()
+    except CancelledError:
+        fault = S3Fault("Cancelled")
+    raise fault
+
+
+def make_source(listed: SourceObject, options: S3Options, *, headers_only: bool) -> S3Source:
+    """Make a source of which nothing is read yet."""
     name, key = split_s3(listed.uri)
-    block_bytes = _HEADER_BLOCK_BYTES if headers_only else _BLOCK_BYTES
-    source = S3Source(Bucket(name, parse_options(options)), key, listed, block_bytes)
-    source.load(0)
-    return source
+    return S3Source(Bucket(name, options), key, listed, 0 if headers_only else _BLOCK_BYTES)
