@@ -1,8 +1,41 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
 import pytest
+
+from tests.peers.ceph import Gateway, ceph_gateway
+from tests.peers.haproxy import FaultProxy, fault_proxy
+
+_MEMORY = Path("/dev/shm")  # noqa: S108 - a file system in memory, where there is one
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Run what is quick first: a broken domain function must not wait for twenty runs of the flow."""
     items.sort(key=lambda item: item.get_closest_marker("e2e") is not None)
+
+
+@pytest.fixture(scope="session")
+def gateway() -> Iterator[Gateway]:
+    """A real S3 server (Ceph), where Debian's packages are installed."""
+    with (
+        TemporaryDirectory(dir=_MEMORY if _MEMORY.is_dir() else None, prefix="ceph-") as folder,
+        ceph_gateway(Path(folder)) as found,
+    ):
+        yield found
+
+
+@pytest.fixture(scope="session")
+def _fault_proxy(gateway: Gateway, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FaultProxy]:
+    with fault_proxy(tmp_path_factory.mktemp("haproxy"), gateway.endpoint) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def faults(_fault_proxy: FaultProxy) -> Iterator[FaultProxy]:
+    """The same server behind a proxy that fails on purpose, and does no harm until it is told to."""
+    _fault_proxy.fail()
+    yield _fault_proxy
+    _fault_proxy.fail()

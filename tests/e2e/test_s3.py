@@ -1,68 +1,113 @@
-"""Source and target on S3, for now against moto's server: a mock, it accepts any signature."""
+"""Source and target on a real S3 server, undisturbed and behind a proxy that fails on purpose."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
+from dataclasses import dataclass
+from typing import Any
 
 import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 
 from tasks.storage.store import open_store
 from tasks.target import stored
-from tests.builders import write_study
+from tests.builders import ct_instance, part10
 from tests.e2e.runs import Place, clean, files_of
+from tests.peers.ceph import Gateway, s3_environment
+from tests.peers.haproxy import FaultProxy
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(400)]
 
-
-@pytest.fixture
-def endpoint() -> Iterator[str]:
-    server = ThreadedMotoServer(port=0)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+INSTANCES = 40
+PIXELS = {"Rows": 512, "Columns": 512, "PixelData": bytes(512 * 512 * 2)}
+"""Slices of the usual size, so that what is read of them says something."""
 
 
-def test_from_bucket_to_bucket_is_the_same_as_from_folder_to_folder(
-    prefect_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, endpoint: str
-) -> None:
-    access = {
-        "AWS_ACCESS_KEY_ID": "testing",
-        "AWS_SECRET_ACCESS_KEY": "testing",
-        "AWS_REGION": "us-east-1",
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_ENDPOINT_URL": endpoint,
-    }
-    for name, value in access.items():
-        monkeypatch.setenv(name, value)
-    client = boto3.client("s3")
-    client.create_bucket(Bucket="raw")
-    client.create_bucket(Bucket="research")
-    place = Place(tmp_path)
-    for path in write_study(place.source, instances=3):
-        client.upload_file(str(path), "raw", f"landing/{path.name}")
+@dataclass(frozen=True)
+class Cloud:
+    """A gateway with a source in it, and what a run from it to it gave undisturbed."""
 
-    local = clean(place)
-    report = clean(place, source="s3://raw/landing", target="s3://research/out")
-    assert (report["exit_code"], report["published"]) == (0, 3), report
-    keys = [item["Key"] for item in client.list_objects_v2(Bucket="research", Prefix="out/")["Contents"]]
-    folder = "out/published/dicom/"
-    bodies = {
-        key.removeprefix(folder): client.get_object(Bucket="research", Key=key)["Body"].read()
-        for key in keys
-        if key.startswith(folder)
-    }
-    assert bodies == files_of(place.target)
-    assert "out/docs/index.html" in keys
-    assert client.head_object(Bucket="research", Key="out/docs/index.html")["ContentType"].startswith(
-        "text/html"
-    )
-    assert not [key for key in keys if key.startswith("out/staging/")]
-    rows = stored(open_store("s3://research/out", {}), "published/instances").read()
-    assert rows.num_rows == local["published"]
+    client: Any
+    place: Place
+    report: dict[str, Any]
 
-    again = clean(place, source="s3://raw/landing", target="s3://research/out")
+    def files(self, prefix: str) -> dict[str, bytes]:
+        """Objects of the bucket `research` below a prefix."""
+        pages = self.client.get_paginator("list_objects_v2").paginate(Bucket="research", Prefix=prefix)
+        keys = [item["Key"] for page in pages for item in page.get("Contents", ())]
+        return {
+            key.removeprefix(prefix): self.client.get_object(Bucket="research", Key=key)["Body"].read()
+            for key in keys
+        }
+
+
+@pytest.fixture(scope="module")
+def cloud(gateway: Gateway, prefect_server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in gateway.environment.items():
+            patch.setenv(name, value)
+        client = boto3.client("s3")
+        for bucket in ("raw", "research"):
+            client.create_bucket(Bucket=bucket)
+        place = Place(tmp_path_factory.mktemp("cloud"))
+        place.source.mkdir()
+        for instance in range(1, INSTANCES + 1):
+            data = part10(ct_instance(instance=instance, study=1 + instance % 3, **PIXELS))
+            (place.source / f"{instance}.dcm").write_bytes(data)
+            client.put_object(Bucket="raw", Key=f"landing/{instance:02d}.dcm", Body=data)
+        report = clean(place, "--workers", "1", source="s3://raw/landing", target="s3://research/calm")
+        yield Cloud(client, place, report)
+
+
+def test_from_bucket_to_bucket_is_the_same_as_from_folder_to_folder(cloud: Cloud) -> None:
+    report = cloud.report
+    assert (report["exit_code"], report["published"], report["retries"]) == (0, INSTANCES, 0), report
+    assert clean(cloud.place, "--workers", "1")["published"] == INSTANCES
+    written = cloud.files("calm/")
+    folder = "published/dicom/"
+    bodies = {key.removeprefix(folder): body for key, body in written.items() if key.startswith(folder)}
+    assert bodies == files_of(cloud.place.target)
+    page = cloud.client.head_object(Bucket="research", Key="calm/docs/index.html")
+    assert page["ContentType"].startswith("text/html")
+    assert not [key for key in written if key.startswith("staging/")]
+    rows = stored(open_store("s3://research/calm", {}), "published/instances").read()
+    assert rows.num_rows == INSTANCES
+
+
+def test_a_second_run_finds_nothing_new(cloud: Cloud) -> None:
+    again = clean(cloud.place, source="s3://raw/landing", target="s3://research/calm")
     assert (again["outcome"], again["bytes_read"]) == ("nothing new", 0)
+
+
+def test_metadata_are_had_for_a_twentieth_of_the_bytes(cloud: Cloud) -> None:
+    place = Place(cloud.place.root / "metadata")
+    report = clean(place, "--outputs", "metadata", "--workers", "1", source="s3://raw/landing")
+    assert report["published"] == INSTANCES
+    assert report["bytes_in_source"] == sum(path.stat().st_size for path in cloud.place.source.iterdir())
+    assert report["bytes_read"] <= 0.05 * report["bytes_in_source"]
+    assert report["requests"] <= INSTANCES + 5
+
+
+def test_a_third_of_all_requests_failing_changes_nothing_but_the_time(
+    cloud: Cloud, faults: FaultProxy
+) -> None:
+    faults.fail(slow_down=10, internal_error=8, reset=8, lost=3, stall=1)
+    report = clean(
+        cloud.place,
+        *("--workers", "1"),
+        source="s3://raw/landing",
+        target="s3://research/rough",
+        **s3_environment(faults.endpoint),
+    )
+    faults.fail()
+    assert (report["exit_code"], report["published"]) == (0, INSTANCES), report
+    assert report["retries"] > report["requests"] // 10
+    assert cloud.files("rough/published/dicom/") == cloud.files("calm/published/dicom/")
+    columns = ["SOPInstanceUID", "source_ref", "sha256", "header"]
+    rows = [
+        stored(open_store(f"s3://research/{name}", {}), "published/instances")
+        .read(columns)
+        .sort_by("SOPInstanceUID")
+        for name in ("calm", "rough")
+    ]
+    assert rows[0].equals(rows[1])
