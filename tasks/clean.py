@@ -22,6 +22,7 @@ from tasks.deid.deidentify import Deidentified, Deidentifier
 from tasks.deid.identifiers import Identifiers
 from tasks.deid.residual import find_in_payload, find_residual
 from tasks.dicom.buffer import read_span
+from tasks.dicom.careful import CarefulReader, read_carefully
 from tasks.dicom.element import ByteSource, Header, Payload
 from tasks.dicom.encode import (
     COPY_BYTES,
@@ -32,8 +33,7 @@ from tasks.dicom.encode import (
     split_at_payload,
 )
 from tasks.dicom.json_model import header_json
-from tasks.dicom.pixels import check_pixels, expected_pixel_bytes
-from tasks.dicom.reader import Limits, read_header
+from tasks.dicom.pixels import expected_pixel_bytes, lost_pixels
 from tasks.dicom.values import encodings_of
 from tasks.records import Finding, Reject
 from tasks.tables.rows import header_columns
@@ -93,7 +93,11 @@ class CleanInstance:
 
 
 def clean_instance(
-    source: ByteSource, deidentifier: Deidentifier, *, pixels: bool, limits: Limits = Limits()
+    source: ByteSource,
+    deidentifier: Deidentifier,
+    *,
+    pixels: bool,
+    read: CarefulReader = read_carefully,
 ) -> CleanInstance | Reject:
     """Read one object, repair its values, de-identify it and check the result.
 
@@ -103,6 +107,8 @@ def clean_instance(
         The object's bytes.
     pixels
         Whether the pixel data is to leave too; without, only the header is read.
+    read
+        Who reads the header: this process, or one that may be lost (`tasks.sandbox`).
 
     Returns
     -------
@@ -111,16 +117,14 @@ def clean_instance(
         may hold identity that we cannot remove, or where the self-check finds an original
         identifier in the result.
     """
-    header = read_header(source, limits, pixels=pixels)
+    header = read(source, pixels=pixels)
     if isinstance(header, Reject):
         return header
-    if pixels:
-        header = check_pixels(header)
     refused = check_required(header.dataset, header.payload is not None)
     if refused is not None:
         return refused
     dataset, repairs = repair(header.dataset, header.encodings)
-    doubts = check_pixel_module(dataset, header.payload is not None)
+    doubts = check_pixel_module(dataset, header.payload is not None or lost_pixels(header))
     encodings = encodings_of(dataset)
     deidentified = deidentifier.deidentify(dataset, encodings, _content_digest(header))
     if isinstance(deidentified, Reject):

@@ -17,9 +17,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import orjson
+from pydantic import BaseModel
 
 from expectations.rules import DEFAULT_RULES, RulesError, load_rules
 from tasks import layout
@@ -140,12 +142,17 @@ def make_plan(settings: Settings) -> RunPlan:
         target=_absolute(settings.target),
         outputs=outputs,
         profile=settings.profile,
-        fingerprint=_fingerprint(uri, key, load_profile(settings.profile).digest, rules, outputs),
+        fingerprint=_fingerprint(
+            uri, key, load_profile(settings.profile).digest, rules, outputs, *_strictness(settings)
+        ),
         key_check=key.check_value,
         started_at=utc_now(),
         key_file=str(settings.key_file.absolute()) if settings.key_file else None,
         key_block=settings.key_block,
-        s3=tuple(sorted(settings.s3.model_dump(exclude_defaults=True).items())),
+        s3=_options(settings.s3),
+        parser=_options(settings.parser),
+        check_pixels=settings.check_pixels,
+        refused=settings.refused_codes,
         batch_objects=settings.batch_objects,
         batch_bytes=settings.batch_bytes,
     )
@@ -185,13 +192,27 @@ def _absolute(target: str) -> str:
     return target if isinstance(place, S3Place) else os.fsdecode(place)
 
 
-def _fingerprint(source: str, key: Key, profile: str, rules: bytes, outputs: tuple[str, ...]) -> str:
+def _options(options: BaseModel) -> tuple[tuple[str, Any], ...]:
+    return tuple(sorted(options.model_dump(exclude_defaults=True).items()))
+
+
+def _strictness(settings: Settings) -> Iterator[str]:
+    """Give the settings that decide what becomes of damage, as words for the fingerprint."""
+    yield settings.check_pixels
+    yield from settings.refused_codes
+    yield from (f"{name}={value}" for name, value in _options(settings.parser))
+
+
+def _fingerprint(
+    source: str, key: Key, profile: str, rules: bytes, outputs: tuple[str, ...], *strictness: str
+) -> str:
     parts = [
         source,
         key.check_value,
         profile,
         hashlib.sha256(rules).hexdigest(),
         *outputs,
+        *strictness,
         version("dicomflow"),
     ]
     return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogateescape")).hexdigest()

@@ -37,6 +37,8 @@ from tasks.ledger.batching import read_manifest
 from tasks.project_key import find_key
 from tasks.recall.cleaner import READ_WHOLE, Cleaner
 from tasks.records import Batch, BatchReport, Finding, Reject, RunPlan, SourceObject, utc_now
+from tasks.sandbox.options import ParserOptions
+from tasks.sandbox.parser import Parser
 from tasks.staged import STAGED, content_of_header, dump_record, table_bytes
 from tasks.storage.byte_source import Sources, Unreadable, sha256
 from tasks.storage.requests import count_requests
@@ -146,6 +148,7 @@ def process_objects(
 class _Worker:
     cleaner: Cleaner
     pseudonyms: Pseudonyms
+    refused: frozenset[str]
     s3: dict[str, Any]
 
 
@@ -164,7 +167,10 @@ def worker_of(plan: RunPlan) -> _Worker:
             "A worker has another key than the run. Give every worker the same DICOMFLOW_KEY."
         )
     profile = load_profile(plan.profile)
-    return _Worker(Cleaner(Deidentifier(key, profile)), Pseudonyms(key), dict(plan.s3))
+    options = ParserOptions(**dict(plan.parser))
+    limits = options.limits(plan.check_pixels)
+    cleaner = Cleaner(Deidentifier(key, profile), limits, Parser(limits, options.sandbox()))
+    return _Worker(cleaner, Pseudonyms(key), frozenset(plan.refused), dict(plan.s3))
 
 
 @dataclass(slots=True)
@@ -294,6 +300,9 @@ class _Batch:
                 self.bytes_read += source.fetched or min(counted.bytes_read, source.size)
                 if isinstance(clean, Reject):
                     return clean
+                for finding in clean.findings:
+                    if finding.code in worker.refused:
+                        return Reject(finding.code, finding.path)
                 written = self._write_file(clean) if self.with_files else None
                 digest = sha256(content) if self.with_files else None
                 if source.changed():

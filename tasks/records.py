@@ -121,6 +121,12 @@ class RunPlan:
         Where a worker finds the key, if not in its environment; never the key.
     s3
         Options for `storage.open_store` on both sides.
+    parser
+        Options of the careful reader, as `tasks.sandbox.options.ParserOptions` takes them.
+    check_pixels
+        ``none``, ``structure`` or ``decode``.
+    refused
+        Codes of salvageable damage that the salvage policy quarantines.
     """
 
     run_id: str
@@ -135,6 +141,9 @@ class RunPlan:
     key_file: str | None = None
     key_block: str | None = None
     s3: tuple[tuple[str, str | bool | float], ...] = ()
+    parser: tuple[tuple[str, int | float | tuple[str, ...]], ...] = ()
+    check_pixels: str = "structure"
+    refused: tuple[str, ...] = ()
     batch_objects: int = 1000
     batch_bytes: int = 256 << 20
     resumed: bool = False

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 from pydantic import Field, SecretStr, ValidationError, field_validator
@@ -23,9 +23,12 @@ from pydantic_settings import (
 )
 
 from tasks.errors import ConfigurationError
+from tasks.reasons import REASONS, ReasonKind
+from tasks.sandbox.options import ParserOptions
 from tasks.storage.s3_options import S3Options
 
 PREFIX = "DICOMFLOW_"
+_BY_POLICY = {"standard": "salvage", "strict": "quarantine"}
 
 
 class Output(StrEnum):
@@ -71,6 +74,23 @@ class Settings(BaseSettings):
     max_rejects: float = Field(
         1.0, ge=0, le=1, description="Share of objects that may be quarantined before the run is withheld."
     )
+    salvage: Literal["standard", "strict"] = Field(
+        "standard",
+        description="What becomes of damage that can be salvaged: standard publishes the rest with a finding, strict "
+        "quarantines the object.",
+    )
+    salvage_codes: dict[str, Literal["salvage", "quarantine"]] = Field(
+        default_factory=dict,
+        description="Reason codes for which salvage is decided otherwise, each with what.",
+    )
+    check_pixels: Literal["none", "structure", "decode"] = Field(
+        "structure",
+        description="How closely pixel data is checked: not at all, its structure, or by decoding it.",
+    )
+    parser: ParserOptions = Field(
+        default_factory=ParserOptions,
+        description="What one object may cost (memory_bytes, wall_seconds, max_depth …) before it is refused.",
+    )
     s3: S3Options = Field(
         default_factory=S3Options,
         description="How S3 is reached (endpoint_url, profile, region …); credentials come by the AWS chain.",
@@ -82,6 +102,27 @@ class Settings(BaseSettings):
         if value == "both":
             return frozenset(Output)
         return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
+
+    @field_validator("salvage_codes")
+    @classmethod
+    def _salvageable_codes(cls, value: dict[str, str]) -> dict[str, str]:
+        for code in value:
+            reason = REASONS.get(code)
+            if reason is None or ReasonKind.SALVAGE not in reason.kinds:
+                raise ValueError("name reason codes of class salvage; `dicomflow describe` lists them")
+        return value
+
+    @property
+    def refused_codes(self) -> tuple[str, ...]:
+        """Codes of salvageable damage that are quarantined, ascending."""
+        return tuple(
+            sorted(
+                code
+                for code, reason in REASONS.items()
+                if ReasonKind.SALVAGE in reason.kinds
+                and self.salvage_codes.get(code, _BY_POLICY[self.salvage]) == "quarantine"
+            )
+        )
 
     @field_validator("outputs")
     @classmethod
@@ -148,8 +189,9 @@ def _check_config_file(file: str | None) -> None:
 
 def _refuse_unknown_names() -> None:
     known = {PREFIX + name.upper() for name in Settings.model_fields} | {PREFIX + "CONFIG"}
+    nested = {PREFIX + name for name in ("S3", "PARSER", "SALVAGE_CODES")}
     for name in os.environ:
-        if name.startswith(PREFIX) and name not in known and not name.startswith(PREFIX + "S3__"):
+        if name.startswith(PREFIX) and name.partition("__")[0] not in (known if "__" not in name else nested):
             raise ConfigurationError(
                 f"The environment variable {name} is no setting. "
                 "Unset it, or see `dicomflow clean --help` for the names there are."

@@ -45,18 +45,25 @@ class Limits:
     max_depth
         Nested sequences.
     max_elements
-        Elements of one object; private ones beyond are dropped.
+        Elements and items of one object; private elements beyond are dropped.
+    most_elements
+        Elements and items beyond which an object is refused (`PARSER_MEMORY`).
     inflate_ratio, inflate_bytes
         A deflated data set may grow to the larger of `inflate_ratio` times its size and 16 MiB, and
         never beyond `inflate_bytes`.
+    check_pixels
+        How closely pixel data that is to leave is looked at: ``none``; ``structure``, its frames and their first
+        bytes; or ``decode``, all of it.
     """
 
     window_bytes: int = 1 << 16
     header_bytes: int = 1 << 28
     max_depth: int = 64
     max_elements: int = 50_000
+    most_elements: int = 500_000
     inflate_ratio: int = 100
     inflate_bytes: int = 1 << 30
+    check_pixels: str = "structure"
 
 
 def read_header(source: ByteSource, limits: Limits = Limits(), *, pixels: bool = True) -> Header | Reject:
@@ -238,9 +245,7 @@ class _Reader:
         length = self.limits.window_bytes
         window = self.window[start:] if source is self.source else source.read(start, length)
         while True:
-            walker = Walker(
-                window, source.size - start, explicit, self.limits.max_depth, self.limits.max_elements
-            )
+            walker = self._walker(window, source.size - start, explicit)
             try:
                 dataset, _ = walker.walk(0)
             except NeedMore as need:
@@ -253,6 +258,10 @@ class _Reader:
                 span.offset += start
             return walker, dataset
 
+    def _walker(self, window: bytes, size: int, explicit: bool) -> Walker:
+        limits = self.limits
+        return Walker(window, size, explicit, limits.max_depth, limits.max_elements, limits.most_elements)
+
     def _read_after(
         self, source: ByteSource, start: int, explicit: bool, pixel_tag: int, dataset: DataSet
     ) -> DataSet:
@@ -263,7 +272,7 @@ class _Reader:
                 self.note("TRAILING_DATA")
             return dataset
         window = source.read(start, min(length, self.limits.header_bytes))
-        walker = Walker(window, length, explicit, self.limits.max_depth, self.limits.max_elements)
+        walker = self._walker(window, length, explicit)
         try:
             after, _ = walker.walk(0, last_tag=pixel_tag)
         except (Damage, NeedMore):

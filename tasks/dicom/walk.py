@@ -40,6 +40,7 @@ _SWALLOWED = re.compile(
 )
 """The start of an explicit element of a common group: text that contains one has eaten its neighbours."""
 
+_MOST_FINDINGS = 1000
 _LONGEST_TEXT = 1 << 16
 """A string whose declared end lies further than this beyond the data is a wrong length, not a cut file."""
 
@@ -89,16 +90,29 @@ class Walker:
     explicit: bool
     max_depth: int = 64
     max_elements: int = 50_000
-    findings: list[Finding] = field(default_factory=list)
+    most_elements: int = 500_000
     payloads: list[PayloadSpan] = field(default_factory=list)
     unsigned: set[int] = field(default_factory=set)
     count: int = 0
+    item_count: int = 0
+    _noted: dict[Finding, None] = field(default_factory=dict)
+
+    @property
+    def findings(self) -> list[Finding]:
+        """What was repaired or doubted, in the order it was met."""
+        return list(self._noted)
 
     def note(self, code: str, tag: int | None = None) -> None:
-        """Record something repaired or doubted, once per element."""
-        finding = Finding("structure", "" if tag is None else format_tag(tag), code)
-        if finding not in self.findings:
-            self.findings.append(finding)
+        """Record something repaired or doubted, once per element; of very many, only that there are more."""
+        place = "" if tag is None or len(self._noted) >= _MOST_FINDINGS else format_tag(tag)
+        self._noted[Finding("structure", place, code)] = None
+
+    def _check_count(self) -> None:
+        """Refuse what a few bytes of the file each would make some hundred bytes of memory."""
+        if self.count == self.max_elements + 1:
+            self.note("TOO_MANY_ELEMENTS")
+        if self.count + self.item_count > self.most_elements:
+            raise Damage("PARSER_MEMORY")
 
     def walk(self, position: int, last_tag: int = 0) -> tuple[DataSet, int]:
         """Read top-level elements from `position` until pixel data or the end.
@@ -212,8 +226,7 @@ class Walker:
     ) -> tuple[Element | None, int]:
         """Read one element's value; None for one that is dropped. Returns the offset after it."""
         self.count += 1
-        if self.count > self.max_elements:
-            self.note("TOO_MANY_ELEMENTS")
+        self._check_count()
         if length == UNDEFINED:
             return self._read_undefined(tag, VR, start, limit, explicit, depth)
         if VR == "UN" and explicit and not is_private(tag):
@@ -300,6 +313,8 @@ class Walker:
                 return tuple(items), position
             if found != _ITEM:
                 raise Damage("STRUCTURE_LOST", tag)
+            self.item_count += 1
+            self._check_count()
             if length == UNDEFINED:
                 item, position = self._read_item(position, limit, explicit, depth + 1, delimited=True)
             elif position + length > limit:

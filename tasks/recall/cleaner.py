@@ -9,6 +9,7 @@ ways, and `tests/recall` holds them to it.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import NamedTuple
 
 from tasks.clean import CleanInstance, clean_instance, is_in_pixels
@@ -20,6 +21,7 @@ from tasks.deid.private import ODD_GROUP
 from tasks.deid.said import NOTHING, Said
 from tasks.deid.work import Patient
 from tasks.dicom.buffer import Buffer
+from tasks.dicom.careful import CarefulReader, read_carefully
 from tasks.dicom.element import ByteSource, DataSet, Payload
 from tasks.dicom.encode import encode_meta
 from tasks.dicom.locate import (
@@ -34,6 +36,7 @@ from tasks.dicom.locate import (
     read_window,
 )
 from tasks.dicom.payload import locate_payload
+from tasks.dicom.pixels import OFFSETS, find_faults
 from tasks.dicom.reader import UNCOMPRESSED, Limits
 from tasks.dicom.walk import PayloadSpan
 from tasks.recall.memory import SETTLING, Memory, Scope, remember
@@ -57,6 +60,8 @@ _SERIES = 4
 """Instances in a row that show that a template fits a series."""
 _PADDING = b"\0 "
 _FIRST_WINDOW = 1 << 14
+LONGEST_PLAIN = 4 << 20
+"""Bytes up to which a header is taken for plain: what a longer one may do to memory, it does to the careful reader."""
 READ_WHOLE = 8 << 20
 """Bytes up to which an object whose pixels are wanted is read at once."""
 
@@ -108,11 +113,17 @@ class Cleaner:
         Under the project's key and profile.
     limits
         What an object may ask of us.
+    read
+        Who reads what is not plain; without, this process does.
     """
 
-    def __init__(self, deidentifier: Deidentifier, limits: Limits = Limits()) -> None:
+    def __init__(
+        self, deidentifier: Deidentifier, limits: Limits = Limits(), read: CarefulReader | None = None
+    ) -> None:
         self._deidentifier = deidentifier
         self._limits = limits
+        self._read = read or partial(read_carefully, limits=limits)
+        self._longest = min(limits.header_bytes, LONGEST_PLAIN)
         self._window = min(limits.window_bytes, _FIRST_WINDOW)
         self._meta = MetaLocator()
         self._memory = Memory(deidentifier)
@@ -140,7 +151,7 @@ class Cleaner:
         try:
             return self.clean_plain(source, pixels=pixels, at_hand=at_hand)
         except Unusual:
-            return clean_instance(source, self._deidentifier, pixels=pixels, limits=self._limits)
+            return clean_instance(source, self._deidentifier, pixels=pixels, read=self._read)
 
     def clean_plain(self, source: ByteSource, *, pixels: bool, at_hand: int = 0) -> CleanInstance | Reject:
         """Clean a plain object.
@@ -159,7 +170,7 @@ class Cleaner:
                     spans = locate_elements(window, meta.end, source.size, explicit=meta.explicit)
                     instance = self._learn(source, window, meta, spans, pixels=pixels)
             except NeedMore as need:
-                window = read_window(source, need.upto, self._limits.header_bytes)
+                window = read_window(source, need.upto, self._longest)
                 continue
             return self._finish(instance, pixels=pixels)
 
@@ -282,6 +293,8 @@ class Cleaner:
             raise Unusual
         _check_identity(instance, known.template)
         verdict = self._judge(instance, known.template)
+        if pixels and payload is not None and self._limits.check_pixels != "none":
+            self._check_pixels(instance, payload, known, verdict)
         if verdict.refused is not None:
             return verdict.refused
         if pixels and payload is not None and verdict.review:
@@ -332,6 +345,13 @@ class Cleaner:
         ):
             raise Unusual
         return verdict
+
+    def _check_pixels(self, instance: _Instance, payload: Payload, known: _Known, verdict: Verdict) -> None:
+        """Leave to the careful way pixel data with anything to say about it."""
+        if payload.encapsulated and (self._limits.check_pixels == "decode" or OFFSETS in instance.tags):
+            raise Unusual
+        if find_faults(payload, known.transfer_syntax, verdict.shape):
+            raise Unusual
 
     def _check_together(self, instance: _Instance, known: _Known) -> None:
         """Leave to the careful way what only all elements together show: too many, or a doubtful character set."""

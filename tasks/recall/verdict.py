@@ -12,10 +12,11 @@ from tasks.cleaning.consistency import EXAMINATION_DATES, is_born_after_study
 from tasks.cleaning.pixel_module import check_pixel_module
 from tasks.cleaning.required import check_required
 from tasks.deid.classes import needs_pixel_review, refuse_class
+from tasks.dicom.codestream import Shape
 from tasks.dicom.dictionary import tag_of
 from tasks.dicom.element import DataSet, Payload
 from tasks.dicom.locate import Unusual
-from tasks.dicom.pixels import expected_pixel_bytes
+from tasks.dicom.pixels import expected_pixel_bytes, shape_of
 from tasks.recall.treated import Treated
 from tasks.records import Finding, Reject
 
@@ -46,12 +47,15 @@ class Verdict(NamedTuple):
         What contradicts itself in the description of the pixels.
     expected_pixel_bytes
         Length of native pixel data; None where compressed or unknown.
+    shape
+        What the header says of a frame.
     """
 
     refused: Reject | None
     review: bool
     doubts: tuple[Finding, ...]
     expected_pixel_bytes: int | None
+    shape: Shape
 
 
 class _Judged(DataSet):
@@ -94,4 +98,5 @@ def judge(treated: dict[int, Treated], payload: Payload | None) -> Verdict:
         needs_pixel_review(original),
         check_pixel_module(repaired, has_pixels),
         None if compressed else expected_pixel_bytes(original),
+        shape_of(original),
     )
