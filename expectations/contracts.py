@@ -458,9 +458,21 @@ LEDGER = Contract(
             "Codes of what the object's values were repaired or doubted for, each once, ascending.",
         ),
         _own("recorded_at", pa.timestamp("us", tz="UTC"), "When the row was written, in UTC."),
+        Column(
+            "StudyInstanceUID",
+            pa.string(),
+            True,
+            0x0020000D,
+            "Pseudonymous UID as published or withheld; null where nothing came out.",
+        ),
+        _maybe(
+            "run_kind",
+            pa.string(),
+            "What the run was: clean, or replay, whose rows take the place of older ones of the same object.",
+        ),
     ),
 )
-"""One row for each source object and version; restricted."""
+"""One row for each source object, version and run; the newest counts; restricted."""
 
 FINDINGS = Contract(
     "findings",

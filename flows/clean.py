@@ -25,7 +25,7 @@ from tasks.emit import emit, leave_artifact
 from tasks.prepare import open_run
 from tasks.publish import publish
 from tasks.records import Outcome, RunPlan, RunReport
-from tasks.settings import active_settings
+from tasks.settings import Settings, active_settings
 from tasks.survey import report_nothing_new
 
 
@@ -36,17 +36,22 @@ def clean() -> PrefectState[RunReport]:
     with open_run(settings) as run:
         for audited in run.to_finish:
             finish(audited, progress)
-        with progress.phase("discover"):
-            found = discover(run.plan, settings)
-        if not found.listing.pending:
-            report = report_nothing_new(run.plan, found.listing, progress.seconds)
-            leave_artifact(report)
-            return state_of(report)
-        import_gate_ahead()
-        with progress.phase("process", total=found.listing.pending):
-            progress.advance(found.finished, 0)
-            run_batches(run.plan, found.batches, settings, progress.advance)
-        return state_of(finish(run.plan, progress))
+        return state_of(carry_out(run.plan, settings, progress))
+
+
+def carry_out(plan: RunPlan, settings: Settings, progress: RunProgress) -> RunReport:
+    """Find what the plan has to do, do it, and take it to its end."""
+    with progress.phase("discover"):
+        found = discover(plan, settings)
+    if not found.listing.pending:
+        report = report_nothing_new(plan, found.listing, progress.seconds)
+        leave_artifact(report)
+        return report
+    import_gate_ahead()
+    with progress.phase("process", total=found.listing.pending):
+        progress.advance(found.finished, 0)
+        run_batches(plan, found.batches, settings, progress.advance)
+    return finish(plan, progress)
 
 
 def finish(plan: RunPlan, progress: RunProgress) -> RunReport:

@@ -19,7 +19,7 @@ import typer
 from rich.console import Console
 
 from tasks.errors import ConfigurationError, PipelineError
-from tasks.records import Outcome, RunReport
+from tasks.records import Outcome, RunReport, Selection
 
 app = typer.Typer(
     name="dicomflow",
@@ -64,6 +64,25 @@ Config = Annotated[
 AsJson = Annotated[
     bool, typer.Option("--json", help="Print one JSON object on standard output, for machines.")
 ]
+Outputs = Annotated[
+    str | None,
+    typer.Option(help="dicom (cleaned files), metadata (tables only), or both. Default: both."),
+]
+Profile = Annotated[
+    str | None, typer.Option(help="De-identification profile: research, basic, or a YAML file.")
+]
+Rules = Annotated[str | None, typer.Option(help="Quality rules, a YAML file. Default: the shipped table.")]
+KeyFile = Annotated[Path | None, typer.Option(help="File with the secret key; see `dicomflow keygen`.")]
+KeyBlock = Annotated[str | None, typer.Option(help="Prefect Secret block with the secret key.")]
+Workers = Annotated[int | None, typer.Option(min=1, help="Worker processes. Default: one for each core.")]
+DaskAddress = Annotated[
+    str | None,
+    typer.Option(help="Use this Dask scheduler, such as tls://host:8786, instead of own workers."),
+]
+BatchObjects = Annotated[
+    int | None, typer.Option(min=1, help="Objects of one batch, at most. Default: 1000.")
+]
+DryRun = Annotated[bool, typer.Option(help="Say what would be done, and do nothing.")]
 
 
 @app.command(epilog=EXIT_CODES_HELP)
@@ -72,32 +91,16 @@ def clean(
         str, typer.Argument(help="Folder, file or s3://bucket/prefix to read; nothing in it is changed.")
     ],
     target: Target,
-    outputs: Annotated[
-        str | None,
-        typer.Option(help="dicom (cleaned files), metadata (tables only), or both. Default: both."),
-    ] = None,
-    profile: Annotated[
-        str | None, typer.Option(help="De-identification profile: research, basic, or a YAML file.")
-    ] = None,
-    rules: Annotated[
-        str | None, typer.Option(help="Quality rules, a YAML file. Default: the shipped table.")
-    ] = None,
-    key_file: Annotated[
-        Path | None, typer.Option(help="File with the secret key; see `dicomflow keygen`.")
-    ] = None,
-    key_block: Annotated[str | None, typer.Option(help="Prefect Secret block with the secret key.")] = None,
-    workers: Annotated[
-        int | None, typer.Option(min=1, help="Worker processes. Default: one for each core.")
-    ] = None,
-    dask_address: Annotated[
-        str | None,
-        typer.Option(help="Use this Dask scheduler, such as tls://host:8786, instead of own workers."),
-    ] = None,
-    batch_objects: Annotated[
-        int | None, typer.Option(min=1, help="Objects of one batch, at most. Default: 1000.")
-    ] = None,
+    outputs: Outputs = None,
+    profile: Profile = None,
+    rules: Rules = None,
+    key_file: KeyFile = None,
+    key_block: KeyBlock = None,
+    workers: Workers = None,
+    dask_address: DaskAddress = None,
+    batch_objects: BatchObjects = None,
     config: Config = None,
-    dry_run: Annotated[bool, typer.Option(help="Say what would be done, and do nothing.")] = False,
+    dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
     """Clean what is new in SOURCE, gate it, and publish to TARGET what passed.
@@ -125,6 +128,59 @@ def clean(
             return
         report = _run(settings, as_json=as_json)
     gc.freeze()  # else the interpreter spends a second on collecting what it is about to leave anyway
+    raise typer.Exit(_EXIT_CODES[report.outcome])
+
+
+@app.command(epilog=EXIT_CODES_HELP)
+def replay(
+    target: Target,
+    reason: Annotated[
+        list[str] | None,
+        typer.Option(help="Only what has this reason code, or was withheld by this rule. May be repeated."),
+    ] = None,
+    study: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Only objects of this study, by its UID as published or as in the source. May be repeated."
+        ),
+    ] = None,
+    outputs: Outputs = None,
+    profile: Profile = None,
+    rules: Rules = None,
+    key_file: KeyFile = None,
+    key_block: KeyBlock = None,
+    workers: Workers = None,
+    dask_address: DaskAddress = None,
+    batch_objects: BatchObjects = None,
+    config: Config = None,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+) -> None:
+    """Take again what TARGET has quarantined or withheld, under today's code, profile and rules.
+
+    The objects are read from their source, whose place the ledger knows. What is published stays as it is.
+    """
+    from tasks.settings import load_settings
+
+    with _errors_explained(as_json=as_json):
+        settings = load_settings(
+            config,
+            target=target,
+            outputs=outputs,
+            profile=profile,
+            rules=rules,
+            key_file=key_file,
+            key_block=key_block,
+            workers=workers,
+            dask_address=dask_address,
+            batch_objects=batch_objects,
+        )
+        selection = Selection(tuple(reason or ()), tuple(study or ()))
+        if dry_run:
+            _print_dry_run(settings, selection, as_json=as_json)
+            return
+        report = _run(settings, selection, as_json=as_json)
+    gc.freeze()
     raise typer.Exit(_EXIT_CODES[report.outcome])
 
 
@@ -232,18 +288,18 @@ def serve(
         serve_schedule(settings, cron, timezone)
 
 
-def _run(settings: Any, *, as_json: bool) -> RunReport:
+def _run(settings: Any, selection: Selection | None = None, *, as_json: bool) -> RunReport:
     from flows.prefect_api import quiet_environment
 
     quiet_environment()
     from flows.progress import RunProgress
 
     progress = RunProgress(Console(stderr=True))
-    from flows.local_run import run_clean
+    from flows.local_run import run_once
     from flows.summary import print_json, print_summary
 
     signal.signal(signal.SIGTERM, _interrupt)
-    report = run_clean(settings, progress)
+    report = run_once(settings, progress, selection)
     if as_json:
         print_json(report)
     else:
@@ -255,11 +311,11 @@ def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
     raise KeyboardInterrupt
 
 
-def _print_dry_run(settings: Any, *, as_json: bool) -> None:
+def _print_dry_run(settings: Any, selection: Selection | None = None, *, as_json: bool) -> None:
     from flows.summary import print_dry_run
     from tasks.survey import survey
 
-    print_dry_run(survey(settings), as_json=as_json)
+    print_dry_run(survey(settings, selection), as_json=as_json)
 
 
 class _errors_explained:  # noqa: N801 - reads as a statement

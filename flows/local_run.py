@@ -9,25 +9,26 @@ then shows that run too (infra/decisions/0007).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from flows.prefect_api import api_is_configured, prefect_api, server_ahead
 from flows.progress import RunProgress, watch
+from flows.replay_parameters import ReplayParameters
 from tasks.errors import ContractError
 from tasks.prepare import OpenRun, open_run
-from tasks.records import Listing, RunReport
+from tasks.records import Listing, RunReport, Selection
 from tasks.settings import Settings, activate
 from tasks.survey import list_ahead, report_nothing_new
 
 if TYPE_CHECKING:
-    from prefect import Flow
     from prefect.client.schemas.objects import State
 
 
-def run_clean(settings: Settings, progress: RunProgress) -> RunReport:
-    """Run once, with everything that is started for it gone afterwards.
+def run_once(settings: Settings, progress: RunProgress, selection: Selection | None = None) -> RunReport:
+    """Run once, with everything that is started for it gone afterwards; with a selection, a replay.
 
     Raises
     ------
@@ -36,14 +37,14 @@ def run_clean(settings: Settings, progress: RunProgress) -> RunReport:
     """
     activate(settings)
     watch(progress)
-    with progress.shown(), open_run(settings) as run:
+    with progress.shown(), open_run(settings, selection) as run:
         listing = _look(run, progress)
         idle = listing is not None and not listing.pending
         if listing is not None and idle and not api_is_configured():
             return report_nothing_new(run.plan, listing, progress.whole())
         with ExitStack() as services:
             with progress.phase("start"):
-                flow = _start(services, settings, idle=idle)
+                flow = _start(services, settings, run.plan.replay, idle=idle)
             report = _run_flow(flow)
             with progress.phase("stop"):
                 services.close()
@@ -58,7 +59,9 @@ def _look(run: OpenRun, progress: RunProgress) -> Listing | None:
         return list_ahead(run.plan)
 
 
-def _start(services: ExitStack, settings: Settings, *, idle: bool) -> Flow[[], State[RunReport]]:
+def _start(
+    services: ExitStack, settings: Settings, selection: Selection | None, *, idle: bool
+) -> Callable[[], State[Any]]:
     """Start API and workers, side by side with our own imports, and wait for the API only."""
     server = services.enter_context(server_ahead())
     if not idle:
@@ -67,15 +70,18 @@ def _start(services: ExitStack, settings: Settings, *, idle: bool) -> Flow[[], S
         services.enter_context(local_scheduler_ahead(settings))
     from flows.clean import clean
     from flows.gate_ahead import import_gate_ahead
+    from flows.replay import replay
 
     if not idle:
         import_gate_ahead()
     services.enter_context(prefect_api(server))
-    return clean
+    if selection is None:
+        return lambda: clean(return_state=True)
+    return lambda: replay(ReplayParameters.of(selection), return_state=True)
 
 
-def _run_flow(flow: Flow[[], State[RunReport]]) -> RunReport:
-    state = flow(return_state=True)
+def _run_flow(flow: Callable[[], State[Any]]) -> RunReport:
+    state = flow()
     report = state.result(raise_on_failure=False)
     if isinstance(report, RunReport):
         return report

@@ -12,7 +12,7 @@ from tasks import layout
 from tasks.errors import ConfigurationError
 from tasks.history import read_reports
 from tasks.ledger.ledger import Ledger
-from tasks.records import RunPlan, RunReport, State
+from tasks.records import RunKind, RunPlan, RunReport, State
 from tasks.settings import Settings
 from tasks.staged import load_record
 from tasks.storage.store import Store, open_store
@@ -50,6 +50,7 @@ def _print_json(runs: list[RunReport], unfinished: list[RunPlan], states: dict[t
         "runs": [
             {
                 "run_id": run.run_id,
+                "kind": run.kind,
                 "outcome": run.outcome,
                 "started_at": run.started_at,
                 "listed": run.listed,
@@ -75,7 +76,8 @@ def _table_of_runs(runs: list[RunReport], unfinished: list[RunPlan]) -> Table:
         table.add_column(str(name), justify="right")
     for run in runs:
         counts = [f"{getattr(run, name):,}" for name in ("listed", *State)]
-        table.add_row(run.started_at[:19], run.run_id, str(run.outcome), *counts)
+        outcome = f"{run.outcome} (replay)" if run.kind == RunKind.REPLAY else str(run.outcome)
+        table.add_row(run.started_at[:19], run.run_id, outcome, *counts)
     for plan in unfinished:
         table.add_row(plan.started_at[:19], plan.run_id, "unfinished: run it again to resume")
     return table

@@ -12,7 +12,7 @@ from rich.table import Table
 from tasks import layout
 from tasks.lineage.names import name_events_file
 from tasks.reasons import REASONS
-from tasks.records import Listing, Outcome, RunReport, State
+from tasks.records import Listing, Outcome, RunKind, RunReport, State
 
 _STYLES = {
     Outcome.PUBLISHED: "bold green",
@@ -21,8 +21,11 @@ _STYLES = {
     Outcome.WITHHELD: "bold red",
 }
 
+_KINDS = {RunKind.CLEAN: "Run", RunKind.REPLAY: "Replay"}
+
 JSON_FIELDS = (
     "run_id",
+    "kind",
     "outcome",
     "listed",
     "published",
@@ -49,7 +52,9 @@ def print_json(report: RunReport) -> None:
 
 def print_summary(report: RunReport, console: Console) -> None:
     """Print how the objects ended, why some were held back, and where to look."""
-    console.print(f"\nRun [bold]{report.run_id}[/]  [{_STYLES[report.outcome]}]{report.outcome}[/]")
+    console.print(
+        f"\n{_KINDS[report.kind]} [bold]{report.run_id}[/]  [{_STYLES[report.outcome]}]{report.outcome}[/]"
+    )
     console.print(_states(report), "")
     if report.reasons:
         console.print(_reasons(report), "")

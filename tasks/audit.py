@@ -59,12 +59,12 @@ def audit(plan: RunPlan) -> AuditReport:
 
 def _conclude(gate: Gate, plan: RunPlan, store: Store, staging: Staging, session: Session) -> GateResult:
     with tempfile.TemporaryDirectory(prefix="dicomflow-") as folder:
-        result = gate.conclude(_metrics(store, staging, session.findings), Path(folder), plan.run_id)
+        result = gate.conclude(_metrics(plan, store, staging, session.findings), Path(folder), plan.run_id)
         store.upload_tree(Path(folder), staging.docs)
     return result
 
 
-def _metrics(store: Store, staging: Staging, findings: Findings) -> dict[str, float]:
+def _metrics(plan: RunPlan, store: Store, staging: Staging, findings: Findings) -> dict[str, float]:
     listing = load_record(Listing, store.read(staging.listing))
     states = findings.count()
     refused = int(carries(findings.marks, Mark.REFUSED).sum())
@@ -75,6 +75,8 @@ def _metrics(store: Store, staging: Staging, findings: Findings) -> dict[str, fl
         "duplicate": float(states[State.DUPLICATE]),
         "rejected": float(states[State.QUARANTINED] + refused),
     }
+    if plan.replay is not None:
+        return metrics  # how many objects were set aside says nothing of the size of the source
     usual = usual_listing(store)
     return metrics if usual is None else {**metrics, "listed_usual": usual}
 

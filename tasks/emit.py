@@ -100,6 +100,8 @@ def make_report(
         bytes_in_source=sum(batch.bytes_in_source for batch in batches),
         requests=ours.requests + sum(batch.requests for batch in batches),
         retries=ours.retries + sum(batch.retries for batch in batches),
+        kind=plan.kind,
+        source_ref=plan.source_ref,
     )
 
 
@@ -139,6 +141,7 @@ def _write_lineage(
         prefect_version=version("prefect"),
         dicomflow_version=version("dicomflow"),
         masked_tags=masked_tags(plan.profile),
+        kind=plan.kind,
     )
     ended = run_ended(
         run,

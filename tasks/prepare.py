@@ -10,6 +10,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import re
 import secrets
 import time
 from collections.abc import Iterator
@@ -27,11 +28,13 @@ from expectations.rules import DEFAULT_RULES, RulesError, load_rules
 from tasks import layout
 from tasks.deid.key import Key
 from tasks.deid.profile import load_profile
-from tasks.deid.pseudonyms import Pseudonyms
+from tasks.deid.pseudonyms import Pseudonyms, is_mapped
 from tasks.errors import ConfigurationError
+from tasks.history import newest_report
 from tasks.layout import Staging
 from tasks.project_key import ENVIRONMENT_NAME, find_key
-from tasks.records import RunPlan, utc_now
+from tasks.reasons import REASONS
+from tasks.records import RunPlan, Selection, utc_now
 from tasks.settings import Settings
 from tasks.staged import dump_record, load_record
 from tasks.storage.store import Store, open_store
@@ -57,8 +60,10 @@ _open: tuple[Settings, OpenRun] | None = None
 
 
 @contextmanager
-def open_run(settings: Settings) -> Iterator[OpenRun]:
+def open_run(settings: Settings, selection: Selection | None = None) -> Iterator[OpenRun]:
     """Check the settings, take hold of the target, and give the run to do or to resume.
+
+    With a `selection` it is a replay, which needs no source.
 
     Entered again under equal settings while it is open, it gives the same run, so that the command can look
     at a source before it starts the flow, and the flow goes on under the command's hold.
@@ -69,10 +74,10 @@ def open_run(settings: Settings) -> Iterator[OpenRun]:
         For anything the operator must change first.
     """
     global _open
-    if _open is not None and _open[0] == settings:
+    if _open is not None and (_open[0], _open[1].plan.replay) == (settings, selection):
         yield _open[1]
         return
-    with _open_new_run(settings) as run:
+    with _open_new_run(settings, selection) as run:
         outer, _open = _open, (settings, run)
         try:
             yield run
@@ -81,8 +86,8 @@ def open_run(settings: Settings) -> Iterator[OpenRun]:
 
 
 @contextmanager
-def _open_new_run(settings: Settings) -> Iterator[OpenRun]:
-    plan = make_plan(settings)
+def _open_new_run(settings: Settings, selection: Selection | None) -> Iterator[OpenRun]:
+    plan = make_plan(settings, selection)
     store = open_store(plan.target, dict(plan.s3))
     store.prepare()
     with _hold(store):
@@ -115,35 +120,32 @@ def pin_run(plan: RunPlan, settings: Settings) -> None:
         store.write(staging.run, dump_record(plan))
 
 
-def make_plan(settings: Settings) -> RunPlan:
-    """Turn settings into a plan, without a run id yet.
+def make_plan(settings: Settings, selection: Selection | None = None) -> RunPlan:
+    """Turn settings, and what a replay selects, into a plan, without a run id yet.
 
     Raises
     ------
     ConfigurationError
-        If source, target, key, profile or rules cannot be used.
+        If source, target, key, profile or rules cannot be used, or there is nothing that could be replayed.
     """
-    if not settings.source or not settings.target:
-        raise ConfigurationError("Name a source and a target: `dicomflow clean SOURCE TARGET`.")
-    source = parse_place(settings.source)
-    check_apart(settings.source, settings.target)
-    if isinstance(source, bytes) and not os.path.lexists(source):
-        raise ConfigurationError(
-            "The source does not exist. Check the path, and that its file system is mounted."
-        )
+    uri = _find_source(settings) if selection is None else ""
+    if selection is not None:
+        _check_replay(settings, selection)
     key = _load_key(settings)
     rules = read_rules(settings)
     outputs = tuple(sorted(settings.outputs))
-    uri = f"s3://{source.bucket}/{source.key}" if isinstance(source, S3Place) else file_uri(source)
+    pseudonyms = Pseudonyms(key)
+    selection = None if selection is None else _as_published(selection, pseudonyms)
+    taken = uri if selection is None else repr(selection)
     return RunPlan(
         run_id="",
         source=uri,
-        source_ref=Pseudonyms(key).source_ref(uri),
+        source_ref=pseudonyms.source_ref(uri) if selection is None else _last_source(settings, pseudonyms),
         target=_absolute(settings.target),
         outputs=outputs,
         profile=settings.profile,
         fingerprint=_fingerprint(
-            uri, key, load_profile(settings.profile).digest, rules, outputs, *_strictness(settings)
+            taken, key, load_profile(settings.profile).digest, rules, outputs, *_strictness(settings)
         ),
         key_check=key.check_value,
         started_at=utc_now(),
@@ -155,7 +157,53 @@ def make_plan(settings: Settings) -> RunPlan:
         refused=settings.refused_codes,
         batch_objects=settings.batch_objects,
         batch_bytes=settings.batch_bytes,
+        replay=selection,
     )
+
+
+def _find_source(settings: Settings) -> str:
+    if not settings.source or not settings.target:
+        raise ConfigurationError("Name a source and a target: `dicomflow clean SOURCE TARGET`.")
+    source = parse_place(settings.source)
+    check_apart(settings.source, settings.target)
+    if isinstance(source, bytes) and not os.path.lexists(source):
+        raise ConfigurationError(
+            "The source does not exist. Check the path, and that its file system is mounted."
+        )
+    return f"s3://{source.bucket}/{source.key}" if isinstance(source, S3Place) else file_uri(source)
+
+
+def _check_replay(settings: Settings, selection: Selection) -> None:
+    """Refuse a replay of nothing before anything is made in a target that was mistyped."""
+    if not settings.target:
+        raise ConfigurationError("Name a target: `dicomflow replay TARGET`.")
+    for reason in selection.reasons:
+        if reason not in REASONS and not _RULE_ID.fullmatch(reason):
+            raise ConfigurationError(
+                "A reason to replay is neither a reason code nor the id of a rule. `dicomflow show TARGET` lists "
+                "those that its objects have."
+            )
+    store = open_store(_absolute(settings.target), settings.s3.model_dump(exclude_defaults=True))
+    if not any(store.list(layout.LEDGER)):
+        raise ConfigurationError(
+            "This target has seen no run, so there is nothing to replay. Check the path."
+        )
+
+
+def _as_published(selection: Selection, pseudonyms: Pseudonyms) -> Selection:
+    """Put the selection into one form; a study may be named by its original UID, which is not kept."""
+    studies = (uid if is_mapped(uid) else pseudonyms.uid(uid) for uid in selection.studies)
+    return Selection(tuple(sorted(set(selection.reasons))), tuple(sorted(set(studies))))
+
+
+def _last_source(settings: Settings, pseudonyms: Pseudonyms) -> str:
+    """Give the source of the newest run that had one, so that lineage shows a replay beside that run."""
+    store = open_store(_absolute(settings.target), settings.s3.model_dump(exclude_defaults=True))
+    report = newest_report(store)
+    return (report.source_ref if report else "") or pseudonyms.source_ref(_absolute(settings.target))
+
+
+_RULE_ID = re.compile(r"R[0-9]{3}")
 
 
 def _load_key(settings: Settings) -> Key:

@@ -25,6 +25,7 @@ from tasks import layout
 from tasks.errors import value_free
 from tasks.layout import Staging
 from tasks.ledger.objects import DIGEST_TYPE, Digests, digest_all, find
+from tasks.ledger.replay import withheld_instances
 from tasks.records import RunPlan, State
 from tasks.staged import DECIDED, batches_in_order, decided_parts, parts, scratch_folder
 from tasks.storage.store import Store, open_store
@@ -54,6 +55,9 @@ def publish(plan: RunPlan) -> None:
     order = batches_in_order(store, staging)
     _record_quarantine(store, staging, order, plan.run_id)
     _record_ledger(store, staging, order, plan)
+    if plan.replay is not None:
+        drop_settled(store)
+    store.barrier()
 
 
 def publish_files(store: Store, staging: Staging) -> None:
@@ -116,6 +120,18 @@ def _in_state(decided: pa.Table, state: State) -> pa.Table:
 def _studies(rows: pa.Table) -> list[str]:
     pairs = rows.group_by(["PatientID", "StudyInstanceUID"]).aggregate([])
     return sorted(f"{row['PatientID']}/{row['StudyInstanceUID']}" for row in pairs.to_pylist())
+
+
+def drop_settled(store: Store) -> None:
+    """Remove withheld files that the ledger does not withhold any more; what was released has its own file."""
+    withheld = np.sort(digest_all(uid.encode() for uid in withheld_instances(stored(store, layout.LEDGER))))
+    keys = store.list(layout.WITHHELD_DICOM)
+    while chunk := list(islice(keys, _LISTED)):
+        names = (key.rsplit("/", 1)[-1].removesuffix(".dcm") for key in chunk)
+        kept = find(digest_all(name.encode() for name in names), withheld) >= 0
+        for key, stays in zip(chunk, kept.tolist(), strict=True):
+            if not stays:
+                store.delete(key)
 
 
 def publish_rows(store: Store, staging: Staging, run_id: str) -> None:
@@ -208,6 +224,7 @@ def _record_ledger(store: Store, staging: Staging, order: Sequence[str], plan: R
 def _ledger_rows(decided: pa.Table, plan: RunPlan) -> pa.Table:
     rows = {name: decided[name] for name in decided.column_names}
     rows["run_id"] = pa.array([plan.run_id] * len(decided), pa.string())
+    rows["run_kind"] = pa.array([str(plan.kind)] * len(decided), pa.string())
     rows["recorded_at"] = pa.array([plan.started_at] * len(decided)).cast(pa.timestamp("us", "UTC"))
     return (
         pa.table({name: rows[name] for name in LEDGER.names})

@@ -73,7 +73,7 @@ class SourceObject:
     version
         What tells two contents of one URI apart: modification time in ns, or ETag and version id.
     kind
-        `file`, or why it cannot be one: `symlink`, `special` (FIFO, socket, device).
+        `file`, or why it cannot be one: `symlink`, `special` (FIFO, socket, device), `missing` (it was known).
     """
 
     uri: str
@@ -105,6 +105,29 @@ class Batch:
 
 
 @dataclass(frozen=True, slots=True)
+class Selection:
+    """Which settled objects a replay takes again: all that were withheld or quarantined, or some of them.
+
+    Attributes
+    ----------
+    reasons
+        Reason codes or ids of rules, any of which an object must have ended with; empty for all.
+    studies
+        Study Instance UIDs as published, one of which an object must be of; empty for all.
+    """
+
+    reasons: tuple[str, ...] = ()
+    studies: tuple[str, ...] = ()
+
+
+class RunKind(StrEnum):
+    """What a run took: what is new in a source, or what an earlier run had set aside."""
+
+    CLEAN = "clean"
+    REPLAY = "replay"
+
+
+@dataclass(frozen=True, slots=True)
 class RunPlan:
     """What a run does to every object: all that a worker needs, and no secret.
 
@@ -127,6 +150,8 @@ class RunPlan:
         ``none``, ``structure`` or ``decode``.
     refused
         Codes of salvageable damage that the salvage policy quarantines.
+    replay
+        What a replay takes again, whose objects the ledger names; such a run has no `source`.
     """
 
     run_id: str
@@ -147,6 +172,12 @@ class RunPlan:
     batch_objects: int = 1000
     batch_bytes: int = 256 << 20
     resumed: bool = False
+    replay: Selection | None = None
+
+    @property
+    def kind(self) -> RunKind:
+        """Give what kind of run it is."""
+        return RunKind.CLEAN if self.replay is None else RunKind.REPLAY
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,3 +311,5 @@ class RunReport:
     bytes_in_source: int = 0
     requests: int = 0
     retries: int = 0
+    kind: RunKind = RunKind.CLEAN
+    source_ref: str = ""

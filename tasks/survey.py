@@ -13,14 +13,16 @@ from typing import NamedTuple
 import numpy as np
 
 from tasks import layout
-from tasks.errors import ContractError
+from tasks.errors import ConfigurationError, ContractError
 from tasks.ledger.ledger import Ledger, Settled
 from tasks.ledger.objects import DIGEST_TYPE, SourceObjects, sort_objects
+from tasks.ledger.replay import choose_replayed
 from tasks.prepare import make_plan
 from tasks.reasons import REASONS
-from tasks.records import Listing, Outcome, RunPlan, RunReport, State, utc_now
+from tasks.records import Listing, Outcome, RunPlan, RunReport, Selection, State, utc_now
 from tasks.settings import Settings
 from tasks.storage.listing import list_objects
+from tasks.storage.look_again import MISSING, look_again
 from tasks.storage.store import Store, open_store
 from tasks.target import stored
 
@@ -41,9 +43,9 @@ _ahead: dict[str, Listed] = {}
 """What was listed ahead, by the id of the run that will ask for it; that run holds its target all along."""
 
 
-def survey(settings: Settings) -> Listing:
+def survey(settings: Settings, selection: Selection | None = None) -> Listing:
     """Say what a run would do, without doing it or taking hold of the target."""
-    plan = make_plan(settings)
+    plan = make_plan(settings, selection)
     return list_source(plan, open_store(plan.target, dict(plan.s3))).listing
 
 
@@ -52,6 +54,8 @@ def list_source(plan: RunPlan, store: Store) -> Listed:
     ahead = _ahead.pop(plan.run_id, None)
     if ahead is not None:
         return ahead
+    if plan.replay is not None:
+        return _list_replayed(plan, plan.replay, store)
     split = _read_ledger(store).split(list_objects(plan.source, dict(plan.s3)))
     pending = sort_objects(split)
     listing = Listing(
@@ -62,6 +66,26 @@ def list_source(plan: RunPlan, store: Store) -> Listed:
         settled_reasons=split.reasons,
     )
     return Listed(pending, listing)
+
+
+def _list_replayed(plan: RunPlan, selection: Selection, store: Store) -> Listed:
+    """List what a replay takes again; each object as it is now, in the version it has now.
+
+    Raises
+    ------
+    ConfigurationError
+        If not one of the objects is there: that is a source that is not mounted, and to note of all of
+        them that they cannot be read would bury why they were set aside.
+    """
+    known = sort_objects(choose_replayed(stored(store, layout.LEDGER), selection))
+    pending = sort_objects(look_again(known, dict(plan.s3)))
+    if len(pending) and all(found.kind == MISSING for found in pending):
+        raise ConfigurationError(
+            f"None of the {len(pending):,} objects to replay is where the ledger says. Mount their source (or give "
+            "its S3 options), then run again."
+        )
+    counts = Listing(len(pending), len(pending), int(pending.sizes.sum()), settled={}, settled_reasons={})
+    return Listed(pending, counts)
 
 
 def list_ahead(plan: RunPlan) -> Listing | None:
@@ -105,6 +129,8 @@ def report_nothing_new(plan: RunPlan, listing: Listing, seconds: Mapping[str, fl
         target=plan.target,
         started_at=plan.started_at,
         ended_at=utc_now(),
+        kind=plan.kind,
+        source_ref=plan.source_ref,
     )
 
 

@@ -13,7 +13,7 @@ from tasks import process
 from tasks.discover import discover
 from tasks.layout import Staging
 from tasks.prepare import open_run
-from tasks.records import BatchReport, Found, RunPlan
+from tasks.records import BatchReport, Found, RunPlan, Selection
 from tasks.settings import Settings
 from tasks.storage.store import Store, open_store
 from tests.builders import KEY_TEXT
@@ -27,18 +27,19 @@ class PlainRun:
     monkeypatch: pytest.MonkeyPatch
     outputs: str = "both"
     batch_objects: int = 1000
+    selection: Selection | None = None
 
     def __enter__(self) -> Self:
         self.monkeypatch.setenv("DICOMFLOW_KEY", KEY_TEXT)
         self.monkeypatch.setattr(process, "report_progress", lambda _objects, _bytes: None)
         self._stack = ExitStack()
         self.settings = Settings(
-            source=str(self.root / "source"),
+            source="" if self.selection else str(self.root / "source"),
             target=str(self.root / "target"),
             outputs=self.outputs,
             batch_objects=self.batch_objects,
         )
-        self.plan: RunPlan = self._stack.enter_context(open_run(self.settings)).plan
+        self.plan: RunPlan = self._stack.enter_context(open_run(self.settings, self.selection)).plan
         return self
 
     def __exit__(self, *_error: object) -> None:

@@ -20,6 +20,8 @@ PATIENT_LENGTH = 24
 SHIFT_RANGE_DAYS = (-3650, -30)
 _SEPARATOR = "\x1f"
 _CACHED = 1 << 14
+_UUID_DIGITS = 39
+"""Decimal digits of 128 bits, at most."""
 
 
 class Pseudonyms:
@@ -95,6 +97,15 @@ class Pseudonyms:
         if subkey is None:
             subkey = self._subkeys.setdefault(purpose, self._key.subkey(purpose))
         return hmac.digest(subkey, message, "sha256")
+
+
+def is_mapped(uid: str) -> bool:
+    """Tell whether a UID has the form that `Pseudonyms.uid` gives: `2.25.` and a UUID of version 8."""
+    prefix, _, digits = uid.partition("2.25.")
+    if prefix or not (digits.isascii() and digits.isdigit()) or len(digits) > _UUID_DIGITS:
+        return False
+    number = int(digits)
+    return number < 1 << 128 and (number >> 76 & 0xF, number >> 62 & 0x3) == (8, 2)
 
 
 def normalize(text: str) -> str:

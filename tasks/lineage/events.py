@@ -46,7 +46,7 @@ from tasks.lineage.names import (
     name_source,
     name_target,
 )
-from tasks.records import BatchReport, Outcome, RuleResult, RunReport
+from tasks.records import BatchReport, Outcome, RuleResult, RunKind, RunReport
 
 PRODUCER = "urn:dicomflow"
 set_producer(PRODUCER)
@@ -74,6 +74,8 @@ class LineageRun:
         Versions of the engine and of this program.
     masked_tags
         Elements whose published value is not the original, as the profile has it.
+    kind
+        A replay is tagged as one; its objects were set aside by an earlier run of the same source.
     """
 
     run_id: str
@@ -82,6 +84,7 @@ class LineageRun:
     prefect_version: str
     dicomflow_version: str
     masked_tags: frozenset[int] = frozenset()
+    kind: RunKind = RunKind.CLEAN
 
     @property
     def source(self) -> DatasetName:
@@ -102,7 +105,7 @@ def run_started(run: LineageRun, at: str) -> RunEvent:
     return RunEvent(
         eventType=RunState.START,
         eventTime=at,
-        run=_run(run),
+        run=_run(run, _tags(run)),
         job=_run_job(),
         inputs=[facets.describe_source(run.source)],
     )
@@ -137,7 +140,7 @@ def run_ended(
     return RunEvent(
         eventType=RunState.FAIL if withheld else RunState.COMPLETE,
         eventTime=report.ended_at,
-        run=_run(run, _outcome(report.outcome) | (_error(RUN_WITHHELD) if withheld else {})),
+        run=_run(run, _tags(run, report.outcome) | (_error(RUN_WITHHELD) if withheld else {})),
         job=_run_job(),
         inputs=[
             facets.describe_source(run.source, report.listed - report.unchanged, report.bytes_read),
@@ -260,9 +263,12 @@ def _parent(run: LineageRun) -> dict[str, RunFacet]:
     }
 
 
-def _outcome(outcome: Outcome) -> dict[str, RunFacet]:
-    tag = tags_run.TagsRunFacetFields("outcome", outcome.value, source="DICOMFLOW")
-    return {"tags": tags_run.TagsRunFacet([tag])}
+def _tags(run: LineageRun, outcome: Outcome | None = None) -> dict[str, RunFacet]:
+    said = {"outcome": outcome.value} if outcome is not None else {}
+    if run.kind != RunKind.CLEAN:
+        said["kind"] = run.kind.value
+    tags = [tags_run.TagsRunFacetFields(name, value, source="DICOMFLOW") for name, value in said.items()]
+    return {"tags": tags_run.TagsRunFacet(tags)} if tags else {}
 
 
 def _error(code: str) -> dict[str, RunFacet]:

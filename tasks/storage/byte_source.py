@@ -46,7 +46,7 @@ _ERRNO_CODES = {
     errno.ENAMETOOLONG: "SOURCE_UNREADABLE",
 }
 
-_KIND_CODES = {"symlink": "SYMLINK", "special": "NOT_A_FILE"}
+_KIND_CODES = {"symlink": "SYMLINK", "special": "NOT_A_FILE", "missing": "SOURCE_UNREADABLE"}
 
 
 class Unreadable(Exception):  # noqa: N818 - a fact about the source, told as a value

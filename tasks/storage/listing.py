@@ -66,7 +66,7 @@ def _list_local(source: bytes) -> Iterator[SourceObject]:
         status = None
     if status is None:
         raise ConfigurationError("SOURCE is not there or cannot be read; check its path and permissions")
-    return _walk(source) if stat.S_ISDIR(status.st_mode) else iter([_describe(source, status)])
+    return _walk(source) if stat.S_ISDIR(status.st_mode) else iter([describe_local(source, status)])
 
 
 def _walk(root: bytes) -> Iterator[SourceObject]:
@@ -80,7 +80,7 @@ def _walk(root: bytes) -> Iterator[SourceObject]:
             if stat.S_ISDIR(status.st_mode):
                 pending.append((path, depth + 1))
             else:
-                yield _describe(path, status)
+                yield describe_local(path, status)
         if is_empty and folder.lower().endswith(b".dcm"):
             yield SourceObject(file_uri(folder), 0, "", "special")
 
@@ -111,7 +111,8 @@ def _explain_folder(depth: int) -> ConfigurationError:
     return ConfigurationError(f"{place} cannot be read; permit it or move it away, then run again")
 
 
-def _describe(path: bytes, status: os.stat_result) -> SourceObject:
+def describe_local(path: bytes, status: os.stat_result) -> SourceObject:
+    """Describe a path by what `lstat` says of it."""
     if stat.S_ISREG(status.st_mode):
         kind = "file"
     elif stat.S_ISLNK(status.st_mode):

@@ -27,16 +27,25 @@ def a_listing(count: int, size_bytes: int = 100, first: int = 0) -> SourceObject
 Row = tuple[SourceObject, str, str | None, int]
 """An object, its state and reason, and the day they were recorded."""
 
+STUDY = "2.25.7"
+"""The study of every row's object."""
+
 
 class MemoryTable:
     """A ledger's rows, handed out in record batches of two."""
 
     def __init__(self, rows: Sequence[Row]) -> None:
-        columns = ["source_uri", "version", "state", "reason", "recorded_at"]
+        columns = [
+            *("source_uri", "size_bytes", "version", "state", "reason", "recorded_at"),
+            *("SOPInstanceUID", "StudyInstanceUID"),
+        ]
         self.rows = pa.Table.from_pylist(
             [
                 {
                     "source_uri": found.uri,
+                    "size_bytes": found.size_bytes,
+                    "SOPInstanceUID": f"2.25.{len(found.uri)}",
+                    "StudyInstanceUID": STUDY,
                     "version": found.version,
                     "state": state,
                     "reason": reason,
