@@ -38,6 +38,7 @@ class ExitCode(IntEnum):
     CONFIGURATION = 2
     PARTLY_WITHHELD = 3
     WITHHELD = 4
+    DAMAGED = 5
     INTERRUPTED = 130
 
 
@@ -50,8 +51,8 @@ _EXIT_CODES = {
 
 EXIT_CODES_HELP = (
     "Exit codes: 0 everything published (or nothing new); 1 failed, run it again to resume; 2 a setting is "
-    "wrong; 3 finished, but some objects were withheld or quarantined; 4 the run was withheld; 130 interrupted, "
-    "run it again to resume."
+    "wrong; 3 finished, but some objects were withheld or quarantined; 4 the run was withheld; 5 `verify` found "
+    "something missing, altered or extra; 130 interrupted, run it again to resume."
 )
 
 Target = Annotated[
@@ -262,6 +263,30 @@ def show(
 
     with _errors_explained(as_json=as_json):
         print_history(load_settings(config, target=target), last, as_json=as_json)
+
+
+@app.command(epilog=EXIT_CODES_HELP)
+def verify(
+    target: Target,
+    sizes_only: Annotated[
+        bool, typer.Option("--sizes-only", help="Compare names and sizes, and read no published file.")
+    ] = False,
+    config: Config = None,
+    as_json: AsJson = False,
+) -> None:
+    """Hash what is published in TARGET and compare it with its tables and its ledger.
+
+    It says what is missing, altered or extra, needs no key, and changes nothing.
+    """
+    from flows.verify import print_verified, verify_target
+    from tasks.settings import load_settings
+
+    with _errors_explained(as_json=as_json):
+        found = verify_target(
+            load_settings(config, target=target), Console(stderr=True), hashed=not sizes_only
+        )
+        print_verified(found, as_json=as_json)
+    raise typer.Exit(ExitCode.DAMAGED if found.problems else ExitCode.PUBLISHED)
 
 
 @app.command()

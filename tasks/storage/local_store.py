@@ -54,6 +54,13 @@ class LocalStore:
         """Read an object whole."""
         return self._path(key).read_bytes()
 
+    def read_parts(self, key: str) -> Iterator[bytes]:
+        """Read an object a MiB at a time."""
+        parts = _read_parts(self._path(key))
+        take = explained(READ_TARGET)(lambda: next(parts, None))
+        while (part := take()) is not None:
+            yield part
+
     @explained(WRITE_TARGET)
     def write(self, key: str, data: bytes) -> None:
         """Write an object that is on the disk, name and content, when this returns."""
@@ -156,6 +163,19 @@ class LocalStore:
         for path in walk_files(self._folder(prefix)):
             if not path.name.startswith(TEMPORARY_PREFIX):
                 yield path.relative_to(self.root).as_posix()
+
+    def list_sizes(self, prefix: str = "") -> Iterator[tuple[str, int]]:
+        """Yield keys with their sizes; what vanishes meanwhile was not there."""
+        for key in self.list(prefix):
+            size = explained(READ_TARGET)(self._size)(key)
+            if size is not None:
+                yield key, size
+
+    def _size(self, key: str) -> int | None:
+        try:
+            return (self.root / key).lstat().st_size
+        except FileNotFoundError:
+            return None
 
     def upload_tree(self, folder: Path, prefix: str) -> None:
         """Copy the files of a folder; front pages last, so that they never link to what is not there."""

@@ -32,6 +32,7 @@ _CREATE_ATTEMPTS = 5
 _TAKEN_CODES = frozenset({"PreconditionFailed", "412"})
 _MET_CODE = "ConditionalRequestConflict"
 _FILES_AT_ONCE = 16
+_READ_BYTES = 8 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,15 @@ class S3Store:
     def read(self, key: str) -> bytes:
         """Read an object whole."""
         return self.bucket.get(self._name(key))
+
+    def read_parts(self, key: str) -> Iterator[bytes]:
+        """Read an object by ranges, all of them of one version of it."""
+        name = self._name(key)
+        read = explained(READ_TARGET)(self.bucket.get)
+        head = explained(READ_TARGET)(self.bucket.call)("head_object", Key=name)
+        size, etag = int(head["ContentLength"]), head["ETag"].strip('"')
+        for start in range(0, size, _READ_BYTES):
+            yield read(name, span=(start, min(start + _READ_BYTES, size)), etag=etag)
 
     @explained(WRITE_TARGET)
     def write(self, key: str, data: bytes) -> None:
@@ -120,10 +130,16 @@ class S3Store:
 
     def list(self, prefix: str = "") -> Iterator[str]:
         """Yield the keys below a prefix in order, a page in memory at a time."""
+        for key, _ in self.list_sizes(prefix):
+            yield key
+
+    def list_sizes(self, prefix: str = "") -> Iterator[tuple[str, int]]:
+        """Yield keys with their sizes, which a listing tells in any case."""
         pages = self.bucket.list_pages(self._folder(prefix))
         take_page = explained(READ_TARGET)(lambda: next(pages, None))
         while (page := take_page()) is not None:
-            yield from (listed.key.removeprefix(self._folder("")) for listed in page)
+            for listed in page:
+                yield listed.key.removeprefix(self._folder("")), listed.size_bytes
 
     @explained(WRITE_TARGET)
     def upload_tree(self, folder: Path, prefix: str) -> None:

@@ -34,6 +34,10 @@ class Store(Protocol):
         """Read an object whole."""
         ...
 
+    def read_parts(self, key: str) -> Iterator[bytes]:
+        """Read an object in parts of a MiB or a few, so that its size does not matter."""
+        ...
+
     def write(self, key: str, data: bytes) -> None:
         """Write an object, replacing it if it is there; it is durable when this returns."""
         ...
@@ -86,6 +90,10 @@ class Store(Protocol):
 
     def list(self, prefix: str = "") -> Iterator[str]:
         """Yield the keys below a prefix (the whole store by default), always in the same order."""
+        ...
+
+    def list_sizes(self, prefix: str = "") -> Iterator[tuple[str, int]]:
+        """Yield what `list` yields, each key with its size in bytes."""
         ...
 
     def upload_tree(self, folder: Path, prefix: str) -> None:

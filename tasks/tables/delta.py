@@ -238,6 +238,12 @@ class StoredTable:
             sum(commit.size_bytes for commit in commits),
         )
 
+    @guarded
+    def files(self) -> dict[str, int]:
+        """Give the files that the table is made of now, by their keys in its folder, with their sizes in bytes."""
+        table = self._open()
+        return {} if table is None else {path: size for path, (_, size) in _files(table).items()}
+
     def _find_transaction(self, app_id: str) -> Commit | None:
         """Go back to the version that brought the transaction, and compare it with the one before.
 
