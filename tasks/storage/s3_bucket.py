@@ -25,6 +25,7 @@ from tasks.storage.faults import S3Fault
 from tasks.storage.requests import Tally, tally_of_thread
 from tasks.storage.s3_budget import FOREIGN, Budget, Paces, code_of, insist
 from tasks.storage.s3_options import S3Options, choose_checksum, make_filesystem_arguments
+from tasks.storage.s3_ranges import Ranges
 
 T = TypeVar("T")
 
@@ -147,11 +148,15 @@ class Bucket:
         return await asyncio.gather(*map(call_one, each))
 
     async def _get(self, key: str, span: tuple[int, int] | None, etag: str | None, tally: Tally) -> bytes:
-        ranged = {} if span is None else {"Range": f"bytes={span[0]}-{span[1] - 1}"}
+        reach = {} if span is None else {"Range": f"bytes={span[0]}-{span[1] - 1}"}
         pinned = {} if etag is None else {"IfMatch": f'"{etag}"'}
-        parameters = {"Key": key, **ranged, **pinned}
+        parameters = {"Key": key, **reach, **pinned}
 
         async def read() -> bytes:
+            if etag is not None and span is not None:
+                ranged = await self._get_range(key, span, etag)
+                if ranged is not None:
+                    return ranged
             answer = await self._ask("get_object", parameters)
             if etag is not None and answer["ETag"].strip('"') != etag:
                 answer["Body"].close()
@@ -160,9 +165,22 @@ class Bucket:
                 data: bytes = await body.read()
             if len(data) != answer["ContentLength"]:
                 raise S3Fault("IncompleteBody")
+            _connect(self.options).ranges.learn(self.name, key)
             return data
 
         return await self._insist(parameters, tally, read)
+
+    async def _get_range(self, key: str, span: tuple[int, int], etag: str) -> bytes | None:
+        """Read a range the short way; None where it is not known or does not lead there."""
+        connection = _connect(self.options)
+        client = await self._client()
+        connection.ranges.watch(client)
+        payer = {"x-amz-request-payer": "requester"} if self.options.requester_pays else {}
+        headers = {"Range": f"bytes={span[0]}-{span[1] - 1}", "If-Match": f'"{etag}"', **payer}
+        data = await connection.ranges.get(client, self.name, key, headers, etag)
+        if data is not None and len(data) != span[1] - span[0]:
+            raise S3Fault("IncompleteBody")
+        return data
 
     async def _insist(
         self, parameters: Mapping[str, object], tally: Tally, call: Callable[[], Awaitable[T]]
@@ -174,13 +192,17 @@ class Bucket:
     async def _ask(self, method: str, parameters: Mapping[str, object]) -> dict[str, Any]:
         """Make one request, once; past s3fs's own way to do so, which pauses after a failure and repeats."""
         filesystem = _connect(self.options).filesystem
-        await filesystem.set_session()
-        function = getattr(await filesystem.get_s3(self.name), method)
+        function = getattr(await self._client(), method)
         complete = filesystem._get_s3_method_kwargs(  # noqa: SLF001 - adds encryption and who pays
             function, Bucket=self.name, **parameters
         )
         answer: dict[str, Any] = await function(**complete)
         return answer
+
+    async def _client(self) -> Any:
+        filesystem = _connect(self.options).filesystem
+        await filesystem.set_session()
+        return await filesystem.get_s3(self.name)
 
     def _digest(self, data: bytes) -> dict[str, object]:
         """Vouch for a body by MD5, which S3 servers have always checked, where no CRC is sent."""
@@ -206,6 +228,7 @@ class _Connection(NamedTuple):
     filesystem: Any
     sends_crc: bool
     paces: Paces
+    ranges: Ranges
 
 
 def _connect(options: S3Options) -> _Connection:
@@ -216,4 +239,4 @@ def _connect(options: S3Options) -> _Connection:
 def _connect_process(options: S3Options, process: int) -> _Connection:  # noqa: ARG001 - part of the cache's key
     """Give the file system that holds the connection, one a process: a fork must not share its sockets."""
     filesystem = s3fs.S3FileSystem(**make_filesystem_arguments(options))
-    return _Connection(filesystem, choose_checksum(options) == "when_supported", Paces())
+    return _Connection(filesystem, choose_checksum(options) == "when_supported", Paces(), Ranges())

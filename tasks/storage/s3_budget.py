@@ -51,7 +51,7 @@ THROTTLED = frozenset(
 )
 _PASSING = THROTTLED | {
     *("InternalError", "OperationAborted", "RequestTimeout", "BadDigest", "IncompleteBody"),
-    *("XAmzContentSHA256Mismatch", "XAmzContentChecksumMismatch", "500", "502", "504"),
+    *("XAmzContentSHA256Mismatch", "XAmzContentChecksumMismatch", "500", "502", "504", "507"),
 }
 """Codes of an answer that another request may not get; digests that differ mean bytes that broke on their way."""
 _BROKEN = (

@@ -5,6 +5,7 @@
     python -m tests.bench.run --parts steps   without starting the flow
     python -m tests.bench.run --parts engine  one process beside the libraries that are installed
     python -m tests.bench.run --parts gate    what judging, publishing and reporting cost by the row
+    python -m tests.bench.run --parts s3      headers out of a bucket beside s3fs, on a server that it starts
     python -m tests.bench.run --parts memory  what the flow needs for few files and for many
     python -m tests.bench.run --markdown      what counts, as a table for the README, on standard output
 
@@ -33,9 +34,10 @@ from tests.bench.figures import Figure, machine
 from tests.bench.flow import PEER_OF, measure_flow, measure_memory, warm_up
 from tests.bench.gate import measure_gate
 from tests.bench.report import make_markdown, make_table
+from tests.bench.s3 import measure_s3
 from tests.bench.steps import measure_steps, warm_up_steps
 
-PARTS = ("engine", "steps", "gate", "flow", "memory")
+PARTS = ("engine", "steps", "gate", "s3", "flow", "memory")
 TABLE_WIDTH = 160
 """Columns of the table where no terminal says how many there are."""
 
@@ -51,6 +53,7 @@ class Plan:
     step_files: int
     step_slices: int
     gate_rows: tuple[int, ...]
+    s3_objects: int
     memory_sizes: tuple[int, ...]
     engine: engine.Plan
     repeat: int
@@ -98,6 +101,8 @@ def measure(plan: Plan, scratch: Path, console: Console) -> Iterator[Figure]:
             )
     if "gate" in plan.parts:
         yield from measure_gate(plan.gate_rows, seed=plan.seed, repeat=plan.repeat, scratch=scratch, say=say)
+    if "s3" in plan.parts:
+        yield from measure_s3(plan.s3_objects, seed=plan.seed, repeat=plan.repeat, scratch=scratch, say=say)
     if plan.warm and not {"flow", "memory"}.isdisjoint(plan.parts):
         say("warming up")
         warm_up(scratch, plan.seed)
@@ -122,7 +127,7 @@ def make_plan(options: argparse.Namespace) -> Plan:
     if options.short:
         few = engine.Plan(small=20, slices=2, enhanced=1, rounds=1)
         return Plan(
-            parts, (200,), ("dicom,metadata",), (), 30, 3, (200,), (50,), few, 1, options.seed, warm=False
+            parts, (200,), ("dicom,metadata",), (), 30, 3, (200,), 60, (50,), few, 1, options.seed, warm=False
         )
     return Plan(
         parts,
@@ -132,6 +137,7 @@ def make_plan(options: argparse.Namespace) -> Plan:
         options.step_files,
         options.step_slices,
         options.gate_rows,
+        options.s3_objects,
         options.memory_sizes,
         engine.Plan(options.engine_files, options.engine_slices, options.engine_enhanced, options.rounds),
         options.repeat,
@@ -182,6 +188,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         default=(10_000, 100_000, 1_000_000),
         help="rows from the gate to the report; a million take some minutes to make",
     )
+    parser.add_argument("--s3-objects", type=int, default=1_000, help="525 kB slices in a bucket")
     parser.add_argument(
         "--memory-sizes", type=_numbers, default=(1_000, 100_000), help="files of the flow, headers only"
     )

@@ -25,6 +25,7 @@ from tasks.recall.cleaner import Cleaner
 from tasks.recall.memory import Memory
 from tasks.recall.template import Template
 from tasks.records import Batch, BatchReport, RunPlan, SourceObject
+from tasks.storage.byte_source import Sources
 from tasks.storage.listing import list_objects
 from tasks.storage.local_store import LocalStore
 from tasks.storage.store import open_store
@@ -221,7 +222,7 @@ def _timed_functions(watch: Stopwatch) -> Iterator[None]:
     """Put a stopwatch around the functions of each step, and take it off again."""
     from tasks import process
 
-    places: list[tuple[str, Any, str]] = [("open", process, "open_source")]
+    places: list[tuple[str, Any, str]] = [("open", Sources, "open")]
     places += [(step, process, name) for step, names in _STEPS_OF_PROCESS.items() for name in names]
     places += [
         *_STEPS_OF_CLEANING,

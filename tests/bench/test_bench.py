@@ -242,6 +242,18 @@ def test_the_short_steps_print_their_table_and_their_json(
 
 
 @pytest.mark.e2e
+def test_the_short_s3_part_reads_headers_only_beside_who_reads_all(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["--short", "--parts", "s3", "--scratch", str(tmp_path), "--json"])
+    figures = json.loads(capsys.readouterr().out)["figures"]
+    work = {figure["work"] for figure in figures}
+    assert work <= {"headers from S3, Ceph", "headers from S3, moto, a mock"}
+    share = next(figure for figure in figures if figure["measure"] == "bytes read")
+    assert 0 < share["ours"]["median"] <= 5
+
+
+@pytest.mark.e2e
 def test_the_short_engine_holds_every_contest_and_names_who_is_not_there(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

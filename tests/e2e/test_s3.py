@@ -46,7 +46,7 @@ def cloud(gateway: Gateway, prefect_server: str, tmp_path_factory: pytest.TempPa
     with pytest.MonkeyPatch.context() as patch:
         for name, value in gateway.environment.items():
             patch.setenv(name, value)
-        client = boto3.client("s3")
+        client = boto3.Session().client("s3")
         for bucket in ("raw", "research"):
             client.create_bucket(Bucket=bucket)
         place = Place(tmp_path_factory.mktemp("cloud"))
