@@ -11,6 +11,7 @@ from tasks.deid.text.study import StudyIdentifiers
 from tasks.deid.text.view import Token, View
 from tasks.deid.text.vocabulary import Kind, ambiguous_given_names, ambiguous_words, classify, given_names
 from tasks.deid.text.word_lists import read_list
+from tasks.deid.text.words import is_eponym_in_use
 
 TITLES = read_list("people.titles")
 _CASED_TITLES = frozenset({"mr", "ms", "dr", "sr"})
@@ -95,6 +96,8 @@ def _last_of_name(view: View, index: int, *, after_title: bool) -> int:
             continue
         first = last == index
         if not _is_name_word(view, token, first=first and after_title):
+            break
+        if not after_title and is_eponym_in_use(view, reached):
             break
         last = reached
     return last

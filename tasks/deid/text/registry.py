@@ -94,6 +94,11 @@ DETECTORS: tuple[Detector, ...] = (
         "words and codes outside the vocabulary",
         words.find_unknown,
     ),
+    Detector(
+        ("misread-text",),
+        "text that was written in another character set than it is read in",
+        words.find_misread,
+    ),
 )
 OTHER_IDS = ("beside-name", "invisible-character", "classifier", "not-settled")
 """What is found once all detectors have run: words beside a name, characters nobody sees, what a model adds, and

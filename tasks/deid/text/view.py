@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from typing import NamedTuple
 
 from tasks.deid.text.folding import fold
@@ -43,13 +44,14 @@ class View:
         First and last index of the tokens that nothing parts from each other.
     """
 
-    __slots__ = ("chunks", "folded", "has_digits", "invisible", "locate", "text", "tokens")
+    __slots__ = ("_positions", "chunks", "folded", "has_digits", "invisible", "locate", "text", "tokens")
 
     def __init__(self, text: str) -> None:
         folded = fold(text)
         self.text = text
         self.folded = folded.text
         self.locate = folded.locate
+        self._positions = folded.positions
         self.invisible = folded.invisible
         self.tokens = [
             Token(match.lastgroup or "", match.start(), match.end(), match[0])
@@ -57,6 +59,12 @@ class View:
         ]
         self.chunks = _chunks(self.tokens)
         self.has_digits = any(token.kind == "number" for token in self.tokens)
+
+    def place_of(self, start: int, end: int) -> tuple[int, int]:
+        """Give the place in the folded text of a place in the text as written."""
+        if self._positions is None:
+            return start, end
+        return bisect_left(self._positions, start), bisect_left(self._positions, end)
 
     def is_capital(self, token: Token) -> bool:
         """Tell whether a token begins with a capital letter."""

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 
+from tasks.deid.text.folding import fold_word
 from tasks.deid.text.found import Found
 from tasks.deid.text.ideographs import unknown_in_han, unknown_in_hangul
 from tasks.deid.text.study import StudyIdentifiers
@@ -21,6 +22,8 @@ _CAMEL = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 _MOST_DIGITS, _MOST_SINGLE_LETTERS = 6, 4
 _DIMENSION = re.compile(r"(?:[0-9]{1,4}(?:x|mm|cm|\*)?){2,4}")
 _SHORT_PARTS = read_list("words.short_parts")
+_MICRO = frozenset({"m", "g", "l", "s", "v", "a", "gy", "sv", "mol", "ci", "t"})
+"""Units that are divided by a million."""
 _ROMAN = re.compile("x{0,3}(?:ix|iv|v?i{0,3})")
 
 
@@ -40,10 +43,42 @@ def find_unknown(view: View, _study: StudyIdentifiers) -> Iterator[Found]:
     yield from _find_spelled(view)
 
 
+_MISREAD = re.compile("[\x80-\u024f]{2,}")
+
+
+def find_misread(view: View, _study: StudyIdentifiers) -> Iterator[Found]:
+    """Find text of another character set than it is read in: a Chinese name read as ISO 8859-1 is Õ and Å and ¶.
+
+    Letters with accents and signs stand side by side in words somebody knows (größer), or in no text at all.
+    """
+    if view.text.isascii():
+        return
+    for match in _MISREAD.finditer(view.text):
+        start, end = match.span()
+        if not (match[0].isalpha() and _is_in_known_word(view.text, start, end)):
+            yield Found("misread-text", *view.place_of(start, end))
+
+
+def _is_in_known_word(text: str, start: int, end: int) -> bool:
+    first, last = start, end
+    while first > 0 and text[first - 1].isalpha() and start - first < _LONGEST_WORD:
+        first -= 1
+    while last < len(text) and text[last].isalpha() and last - end < _LONGEST_WORD:
+        last += 1
+    return classify(fold_word(text[first:last])) <= Kind.AMBIGUOUS
+
+
+_LONGEST_WORD = 40
+
+
 def _is_mixed(tokens: list[Token]) -> bool:
     """Tell whether letters of look-alike scripts are in one word."""
     kinds = {token.kind for token in tokens}
-    return len(kinds & {"latin", "cyrillic", "greek", "other"}) > 1 or "other" in kinds
+    greek = sum(token.kind == "greek" for token in tokens)
+    if greek == 1 and len(tokens) == 2 and tokens[0].word == "μ" and tokens[1].word in _MICRO:
+        return False
+    # A Greek letter stands alone in medicine; several of them are a word, and no Greek word is known here.
+    return greek > 1 or len(kinds & {"latin", "cyrillic", "greek", "other"}) > 1 or "other" in kinds
 
 
 def _unknown_alone(view: View, index: int) -> Iterator[Found]:
@@ -70,11 +105,11 @@ def _may_stay(view: View, index: int) -> bool:
     if kind <= Kind.AMBIGUOUS:
         return True
     if kind == Kind.GUARDED:
-        return _has_head(view, index)
+        return is_eponym_in_use(view, index)
     return _is_camel(view, token) or bool(_ROMAN.fullmatch(word))
 
 
-def _has_head(view: View, index: int) -> bool:
+def is_eponym_in_use(view: View, index: int) -> bool:
     """Tell whether an eponym stands beside what it is the name of, or beside another that does."""
     for step in range(1, _REACH + 1):
         if index + step >= len(view.tokens) or not _EPONYM_GAP.fullmatch(view.gap(index + step - 1)):
@@ -121,8 +156,9 @@ def _unknown_code(view: View, first: int, last: int) -> Iterator[Found]:
 
 
 def _is_technical(tokens: list[Token], digits: int) -> bool:
-    words = [token.word for token in tokens if token.kind != "number"]
-    if any(token.kind in ("greek", "other") for token in tokens):
+    words = [token.word for token in tokens if token.kind not in ("number", "greek")]
+    strange = [token.kind for token in tokens if token.kind in ("greek", "other")]
+    if "other" in strange or len(strange) > 1:
         return False
     if digits > _MOST_DIGITS and not all(word in ("x", "mm", "cm") for word in words):
         return False
@@ -133,7 +169,12 @@ def _is_technical(tokens: list[Token], digits: int) -> bool:
 
 @lru_cache(1 << 12)
 def _is_part(word: str) -> bool:
-    return word in _SHORT_PARTS or classify(word) <= Kind.AMBIGUOUS or _is_run_together(word)
+    return is_technical(word) or classify(word) <= Kind.AMBIGUOUS or _is_run_together(word)
+
+
+def is_technical(word: str) -> bool:
+    """Tell whether letters are a short part that technical words are made of, such as the tse of tse2d."""
+    return word in _SHORT_PARTS
 
 
 def _is_run_together(word: str) -> bool:

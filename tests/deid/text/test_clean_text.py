@@ -270,6 +270,9 @@ def test_no_character_breaks_it(text: str) -> None:
         "MR BRAIN",
         "OCT MACULA",
         "white matter, long axis, small bowel",
+        "β-blocker, α1, 5 µm, 3 μSv",
+        "größere Füße, 45° ±5",
+        "seen by : Hodgkin lymphoma, Deauville score 4",
     ],
 )
 def test_a_clinical_description_comes_out_as_it_went_in(text: str) -> None:
@@ -288,6 +291,8 @@ def test_a_clinical_description_comes_out_as_it_went_in(text: str) -> None:
         ("CT für Herrn Groß", "CT für Herrn"),
         ("张明医生", "医生"),
         ("J. Doe chest", "chest"),
+        ("CT Παπαδόπουλος", "CT"),
+        ("CT ÐÖÃû Ö£ ¹ú¶°", "CT"),
     ],
 )
 def test_a_name_nobody_gave_goes_by_its_place(text: str, left: str) -> None:
@@ -400,6 +405,7 @@ _READ_WHOLE_RUNS = {
     *("clean_text._LETTERS", "clean_text._SPACES", "clean_text._EMPTY_BRACKETS"),
     *("numbers._LONG", "numbers._GROUPED", "numbers._UID"),
     *("study._LETTERS", "study._APART", "study._DIGITS", "view._TOKEN"),
+    "words._MISREAD",
 }
 """Patterns that take a run whole and never give a part of it back, so that no run is read twice."""
 _READ_CHUNKS = {"clean_text._AFTER_DIGIT", "clean_text._INITIAL", "words._CAMEL"}

@@ -68,6 +68,8 @@ STUDY = StudyIdentifiers(
         ("spelled-out", "S M I T H E"),
         ("beside-name", "John Brown"),
         ("invisible-character", "chest\u200bpain"),
+        ("mixed-scripts", "Παπαδόπουλος"),
+        ("misread-text", "Ö£ ¹ú¶°"),
     ],
 )
 def test_a_detector_finds_its_kind(detector_id: str, text: str) -> None:
