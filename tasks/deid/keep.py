@@ -11,6 +11,8 @@ import math
 import re
 from collections.abc import Callable
 
+from tasks.deid.code_words import holds_unknown_word
+from tasks.deid.terms import closed_terms
 from tasks.deid.work import Work
 from tasks.dicom.dictionary import format_tag, vr_of
 from tasks.dicom.element import Element
@@ -91,11 +93,14 @@ def _keep_bytes(work: Work, element: Element, path: str) -> Element | None:
 
 
 def keep_code_string(work: Work, element: Element, path: str) -> Element | None:
-    """Keep a CS of capitals, digits, space and underscore, at most 16 a value (PS3.5 section 6.2)."""
+    """Keep a CS of capitals, digits, space and underscore, at most 16 a value (PS3.5 section 6.2), of known words."""
     if element.VR != "CS":
         return _reread(work, element, path, _CS, keep_code_string)
     if not _CODE_STRING.fullmatch(element.value):
         return _refuse(work, element, path, "WRONG_VR")
+    if element.tag not in closed_terms() and holds_unknown_word(element.tag, element.value):
+        work.find("unknown-code", path, element.tag, "BAD_TEXT")
+        return Element(element.tag, "CS")
     return work.keep_text(element, path)
 
 

@@ -30,6 +30,13 @@ _TREATMENTS: dict[str, Treatment] = {
     **{VR: keep.keep_numbers(frozenset({VR}), None) for VR in NUMBER_VRS},
 }
 _STRING_VRS = ("IS", "DS", "CS")
+_WHOLE_VRS = frozenset({"SS", "US", "SL", "UL", "SV", "UV"})
+_LETTERS = rb"[A-Za-z^=,.' -]"
+_TEXT_IN_NUMBERS = re.compile(rb"[ -\xfe]{4,}\0*|(?s:.*)%b{6}(?s:.*)" % _LETTERS)
+"""Whole numbers none of whose bytes is small, or among which letters are: numbers that large measure nothing."""
+_TEXT_IN_FRACTIONS = re.compile(rb"(?s:.*)%b{8}(?s:.*)" % _LETTERS)
+_LONGEST_SEARCHED = 256
+"""Bytes beyond which a private element is a table, and letters in it are chance."""
 _DECIMAL = re.compile(rb"[-+0-9.eE \\]+\0?")
 
 
@@ -60,7 +67,15 @@ def keep_element(work: Work, element: Element, creator: bytes, path: str) -> Ele
     if vrs is None or element.items is not None:
         return None
     VR = _meant_vr(element.value, vrs) if element.VR == "UN" else element.VR
-    return _TREATMENTS[VR](work, element._replace(VR=VR), path) if VR in vrs else None
+    if VR not in vrs or (VR in NUMBER_VRS and _spells_text(element.value, VR)):
+        return None
+    return _TREATMENTS[VR](work, element._replace(VR=VR), path)
+
+
+def _spells_text(value: bytes, VR: str) -> bool:
+    """Tell whether numbers are letters: implicit VR does not say what a private element is."""
+    pattern = _TEXT_IN_NUMBERS if VR in _WHOLE_VRS else _TEXT_IN_FRACTIONS
+    return len(value) <= _LONGEST_SEARCHED and pattern.fullmatch(value) is not None
 
 
 def _meant_vr(value: bytes, vrs: frozenset[str]) -> str:

@@ -75,6 +75,28 @@ def test_an_enumerated_attribute_holds_its_values_and_no_name(research: Deidenti
     assert [finding.rule for finding in result.findings] == ["enumerated-values"]
 
 
+@pytest.mark.parametrize("value", ["KHABIBULLIN", "SIMA", "ABE", "HFS\\OYELARAN"])
+def test_a_code_string_of_words_that_nobody_knows_is_emptied(value: str, research: Deidentifier) -> None:
+    result = deidentify(research, instance(ScanOptions=value))
+    assert result.dataset[tag_of("ScanOptions")].value == b""
+    assert [finding.rule for finding in result.findings] == ["unknown-code"]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "LARGE_BOWTIE",
+        "ORIGINAL\\PRIMARY\\M\\ND\\NORM\\MFSPLIT",
+        "HYPERSAT_GEMS",
+        "SCINTILLATOR",
+        "ADC\\UNSPECIFIED",
+    ],
+)
+def test_a_code_string_of_a_device_stays(value: str, research: Deidentifier) -> None:
+    kept = deidentify(research, instance(ImageType=value)).dataset[tag_of("ImageType")]
+    assert kept.value.strip().decode() == value
+
+
 @pytest.mark.parametrize(
     ("keyword", "value"),
     [

@@ -64,6 +64,25 @@ def test_an_element_under_un_is_read_as_it_is_known(
     assert treated[number] == Element(number, VR, value)
 
 
+@pytest.mark.parametrize("VR", ["UN", "SS"])
+@pytest.mark.parametrize(
+    "value",
+    [b"Lee^", b"Voznesenskaya^Olga", "郑伟".encode("gb18030"), b"\0\1\0\1" + b"Khabibullin "],
+    ids=["four letters", "a name", "two characters", "a name behind numbers"],
+)
+def test_letters_among_whole_numbers_are_no_measurement(
+    value: bytes, VR: str, research: Deidentifier
+) -> None:
+    owner = Element(0x00430010, "LO", b"GEMS_PARM_01")
+    assert not private_of(deidentify(research, instance(owner, Element(0x00431014, VR, value))).dataset)
+
+
+def test_whole_numbers_stay(research: Deidentifier) -> None:
+    owner = Element(0x00430010, "LO", b"GEMS_PARM_01")
+    numbers = Element(0x00431014, "SS", encode_numbers("SS", 1, -1, 255, 4096))
+    assert numbers in private_of(deidentify(research, instance(owner, numbers)).dataset).values()
+
+
 def test_an_element_that_could_be_two_things_is_removed(research: Deidentifier) -> None:
     several = Element(0x00191012, "UN", b"\1\0\0\0")
     assert not private_of(deidentify(research, instance(CREATOR, several)).dataset)
