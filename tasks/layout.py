@@ -6,12 +6,15 @@ docs/  docs/runs/<run_id>/                 for reviewers
 lineage/<run_id>.ndjson                    OpenLineage events
 restricted/{ledger,audit}/                 Delta tables
 restricted/{withheld,quarantine}/          what did not pass
-staging/<run_id>/                          gone after the run
+restricted/{lease,runs}/                   who holds the target, and how each attempt at a run ended
+restricted/staging/<run_id>/               what is staged and names the source; gone after the run
+staging/<run_id>/                          all else that is staged; gone after the run
 """
 
 from __future__ import annotations
 
 PUBLISHED = "published"
+RESTRICTED = "restricted"
 PUBLISHED_DICOM = "published/dicom"
 INSTANCES = "published/instances"
 SERIES = "published/series"
@@ -25,8 +28,12 @@ LOCK = "restricted/lock"
 DOCS = "docs"
 RUNS = "docs/runs"
 LINEAGE = "lineage"
+LEASE = "restricted/lease"
+ATTEMPTS = "restricted/runs"
 STAGING = "staging"
-STAGED_RUNS = "staging/runs"
+NAMING_STAGING = "restricted/staging"
+"""Staged lists of source objects: their names may be patients', so not even a staging folder holds them."""
+STAGED_RUNS = "restricted/staging/runs"
 
 
 def instance_path(PatientID: str, StudyInstanceUID: str, SeriesInstanceUID: str, SOPInstanceUID: str) -> str:
@@ -38,21 +45,24 @@ def instance_path(PatientID: str, StudyInstanceUID: str, SeriesInstanceUID: str,
 
 
 class Staging:
-    """Keys of one run's staging folder, and of the record `run` that stands for the folder.
+    """Keys of one run's staging folders, and of the record `run` that stands for them.
 
-    The record is written before the folder and removed after it, so no folder is without one; all
-    records lie together, so finding dead runs does not mean listing what they staged.
+    The record is written before the folders and removed after them, so no folder is without one; all
+    records lie together, so finding dead runs does not mean listing what they staged. Whatever names an
+    object of the source is staged below `naming`, in the restricted part of the target.
     """
 
     def __init__(self, run_id: str) -> None:
         self.root = f"{STAGING}/{run_id}"
+        self.naming = f"{NAMING_STAGING}/{run_id}"
         self.run = f"{STAGED_RUNS}/{run_id}.json"
         self.rules = f"{self.root}/rules.yaml"
         self.listing = f"{self.root}/listing.json"
         self.audit = f"{self.root}/audit.json"
         self.dicom = f"{self.root}/dicom"
         self.docs = f"{self.root}/docs"
-        self.manifests = f"{self.root}/manifests"
+        self.manifests = f"{self.naming}/manifests"
+        self.scratch = f"{self.naming}/scratch"
         self.reports = f"{self.root}/reports"
 
     def manifest(self, batch_id: str) -> str:
@@ -65,4 +75,5 @@ class Staging:
 
     def part(self, batch_id: str, table: str) -> str:
         """Key of a batch's rows of one table."""
-        return f"{self.root}/parts/{batch_id}/{table}.parquet"
+        folder = self.naming if table in {"staged", "decided"} else self.root  # these have source URIs
+        return f"{folder}/parts/{batch_id}/{table}.parquet"

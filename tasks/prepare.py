@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib.metadata import version
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 from uuid import UUID
 
@@ -39,6 +39,7 @@ from tasks.settings import Settings
 from tasks.staged import dump_record, load_record
 from tasks.storage.store import Store, open_store
 from tasks.storage.uris import S3Place, check_apart, file_uri, parse_place
+from tasks.tables.delta import check_address
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +94,7 @@ def _open_new_run(settings: Settings, selection: Selection | None) -> Iterator[O
     with _hold(store):
         _check_key(store, plan)
         dead = _dead_runs(store)
+        _sweep(store, dead)
         to_finish = tuple(run for run in dead if store.exists(Staging(run.run_id).audit))
         plan = _resume_or_sweep(store, plan, [run for run in dead if run not in to_finish])
         if not plan.resumed:
@@ -131,6 +133,7 @@ def make_plan(settings: Settings, selection: Selection | None = None) -> RunPlan
     uri = _find_source(settings) if selection is None else ""
     if selection is not None:
         _check_replay(settings, selection)
+    check_address(_absolute(settings.target))
     key = _load_key(settings)
     rules = read_rules(settings)
     outputs = tuple(sorted(settings.outputs))
@@ -306,6 +309,26 @@ def _dead_runs(store: Store) -> list[RunPlan]:
     return sorted(runs, key=lambda run: run.started_at)
 
 
+def _sweep(store: Store, dead: list[RunPlan]) -> None:
+    """Remove what killed writers left: staging folders no record stands for, and unfinished files and uploads.
+
+    The target is ours alone by now. A worker that outlived its run may still write to a folder that was
+    swept, which is why folders without a record happen at all.
+    """
+    known = {run.run_id for run in dead} | {PurePosixPath(layout.STAGED_RUNS).name}
+    orphans = [
+        f"{place}/{name}"
+        for place in (layout.STAGING, layout.NAMING_STAGING)
+        for name in store.list_folders(place)
+        if name not in known
+    ]
+    for orphan in orphans:
+        store.delete_tree(orphan)
+    if dead or orphans:
+        for place in (layout.RESTRICTED, layout.STAGING, layout.DOCS, layout.LINEAGE):
+            store.sweep(place, older_than_seconds=0)
+
+
 def _resume_or_sweep(store: Store, plan: RunPlan, dead: list[RunPlan]) -> RunPlan:
     """Take up the last run that did just what this one would do; sweep the others."""
     resumable = [run for run in dead if run.fingerprint == plan.fingerprint]
@@ -329,4 +352,5 @@ def remove_staging(store: Store, run_id: str) -> None:
     """Remove what a run staged, its record last."""
     staging = Staging(run_id)
     store.delete_tree(staging.root)
+    store.delete_tree(staging.naming)
     store.delete(staging.run)

@@ -39,7 +39,7 @@ from tasks.recall.cleaner import READ_WHOLE, Cleaner
 from tasks.records import Batch, BatchReport, Finding, Reject, RunPlan, SourceObject, utc_now
 from tasks.sandbox.options import ParserOptions
 from tasks.sandbox.parser import Parser
-from tasks.staged import STAGED, content_of_header, dump_record, table_bytes
+from tasks.staged import STAGED, commit_batch, content_of_header, table_bytes
 from tasks.storage.byte_source import Sources, Unreadable, sha256
 from tasks.storage.requests import count_requests
 from tasks.storage.store import Store, open_store
@@ -74,8 +74,7 @@ def process_batch(batch: Batch, plan: RunPlan) -> BatchReport:
     objects = read_manifest(store.read(batch.manifest))
     last_try = (task_run.run_count or 1) > RETRIES
     report = process_objects(objects, batch, plan, store, report_progress, last_try=last_try)
-    store.write(Staging(plan.run_id).report(batch.batch_id), dump_record(report))
-    return report
+    return commit_batch(store, Staging(plan.run_id), report)
 
 
 def silence_libraries() -> None:

@@ -6,7 +6,7 @@ from tasks.layout import Staging
 from tasks.ledger.batching import halve, read_manifest, write_manifest
 from tasks.process import reject_objects
 from tasks.records import Batch, BatchReport, RunPlan, utc_now
-from tasks.staged import dump_record
+from tasks.staged import commit_batch
 from tasks.storage.store import open_store
 
 
@@ -38,5 +38,4 @@ def give_up(plan: RunPlan, batch: Batch) -> BatchReport:
         started_at=started_at,
         ended_at=utc_now(),
     )
-    store.write(Staging(plan.run_id).report(batch.batch_id), dump_record(report))
-    return report
+    return commit_batch(store, Staging(plan.run_id), report)

@@ -100,6 +100,18 @@ def drop_batch(store: Store, staging: Staging, batch_id: str) -> None:
         store.delete(staging.part(batch_id, table))
 
 
+def commit_batch(store: Store, staging: Staging, report: BatchReport) -> BatchReport:
+    """Write a batch's commit record, the last thing that is written of it; give the record that stands.
+
+    A batch may be run twice, by a worker that was taken for dead and by the one that took over. Both stage
+    the same bytes, and the record that was there first stands: the name is created and never written again.
+    """
+    key = staging.report(report.batch_id)
+    if store.write_create(key, dump_record(report)):
+        return report
+    return load_record(BatchReport, store.read(key))
+
+
 def finished_reports(store: Store, staging: Staging) -> list[BatchReport]:
     """Read the commit records of the batches that are done, in the order of their ids."""
     return [
@@ -158,7 +170,7 @@ def scratch_folder(store: Store, staging: Staging) -> Iterator[Path]:
     It lies in the target where that is a folder, since rows that are not released yet belong nowhere else,
     and since there is room: the folder for temporary files may be memory.
     """
-    place = store.local_path(f"{staging.root}/scratch")
+    place = store.local_path(staging.scratch)
     if place is None:
         with tempfile.TemporaryDirectory(prefix="dicomflow-") as folder:
             yield Path(folder)

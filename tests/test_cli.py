@@ -61,6 +61,7 @@ def test_a_dry_run_counts_and_touches_nothing(run: CliRunner, tmp_path: Path) ->
         (["{root}/source", "{root}/target", "--rules", "{root}/none.yaml"], "rule table cannot be read"),
         (["{root}/source", "{root}/target", "--key-file", "{root}/none"], "key file cannot be opened"),
         (["gs://bucket", "{root}/target"], "folder"),
+        (["{root}/source", "{root}/my%20target"], "cannot be addressed"),
     ],
 )
 def test_mistakes_end_with_a_sentence_and_code_2(

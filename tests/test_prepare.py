@@ -59,3 +59,20 @@ def test_a_run_that_is_open_is_refused_to_another_process(settings: Settings) ->
     with open_run(settings), open_run(settings):
         assert "Another run holds this target" in attempt()
     assert attempt() == "opened\n"
+
+
+def test_what_killed_writers_left_is_swept_when_a_run_begins(settings: Settings) -> None:
+    target = Path(settings.target)
+    left = [
+        target / "staging" / "01a200a8" / "dicom" / "a.dcm",
+        target / "restricted" / "staging" / "01a200a8" / "manifests" / "b.parquet",
+        target / "docs" / ".dicomflow-0123",
+        target / "restricted" / ".dicomflow-4567",
+    ]
+    kept = target / "docs" / "index.html"
+    for path in (*left, kept):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"1")
+    with open_run(settings):
+        assert [path for path in left if path.exists()] == []
+        assert kept.exists()

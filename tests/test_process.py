@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from tasks import process
@@ -9,6 +10,7 @@ from tasks.dicom.locate import Meta, MetaLocator
 from tasks.errors import ConfigurationError, TransientError
 from tasks.ledger.batching import read_manifest
 from tasks.records import BatchReport, Reject
+from tasks.staged import finished_reports
 from tasks.storage.byte_source import LocalSource
 from tests.builders import OTHER_KEY_TEXT, ct_instance, part10, write_study
 from tests.plain import PlainRun
@@ -86,6 +88,36 @@ def test_reading_metadata_leaves_the_pixels_unread(tmp_path: Path, monkeypatch: 
         report = run_batch(run)
     assert report.staged == 2
     assert report.bytes_read < 200_000
+
+
+def test_no_staged_table_outside_the_restricted_part_names_the_source(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_study(tmp_path / "source", instances=2)
+    with PlainRun(tmp_path, monkeypatch) as run:
+        run.process(run.discover())
+    columns = {
+        path.relative_to(tmp_path / "target").parts[0]: set(pq.read_schema(path).names)
+        for path in (tmp_path / "target").rglob("*.parquet")
+        if path.name in ("staged.parquet", "instances.parquet")
+    }
+    assert "source_uri" in columns["restricted"]
+    assert not {"source_uri", "uri"} & columns["staging"]
+    name = str(tmp_path / "source").encode()
+    staged = [path.read_bytes() for path in (tmp_path / "target" / "staging").rglob("*.json")]
+    assert staged
+    assert not any(name in data for data in staged)
+
+
+def test_the_record_of_a_batch_that_was_there_first_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_study(tmp_path / "source", instances=2)
+    with PlainRun(tmp_path, monkeypatch) as run:
+        found = run.discover()
+        first, second = run.process(found), run.process(found)
+        assert second == first
+        assert finished_reports(run.store, run.staging) == first
 
 
 def test_a_worker_with_another_key_refuses_to_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -31,7 +31,7 @@ from tasks.storage.local_files import (
     temporary_beside,
     write_file,
 )
-from tasks.storage.local_trees import merge_tree, settle_tree, sweep_tree, walk_files
+from tasks.storage.local_trees import merge_tree, scan_folder, settle_tree, sweep_tree, walk_files
 from tasks.storage.probe import probe_store
 from tasks.storage.uris import file_uri
 
@@ -163,6 +163,11 @@ class LocalStore:
         for path in walk_files(self._folder(prefix)):
             if not path.name.startswith(TEMPORARY_PREFIX):
                 yield path.relative_to(self.root).as_posix()
+
+    def list_folders(self, prefix: str) -> tuple[str, ...]:
+        """Give the names of the folders in a folder."""
+        entries = scan_folder(self._folder(prefix))
+        return tuple(entry.name for entry in entries if entry.is_dir(follow_symlinks=False))
 
     def list_sizes(self, prefix: str = "") -> Iterator[tuple[str, int]]:
         """Yield keys with their sizes; what vanishes meanwhile was not there."""

@@ -133,6 +133,14 @@ class S3Store:
         for key, _ in self.list_sizes(prefix):
             yield key
 
+    @explained(READ_TARGET)
+    def list_folders(self, prefix: str) -> tuple[str, ...]:
+        """Give what is between a prefix and the next slash, in one request."""
+        folder = self._folder(prefix)
+        answer = self.bucket.call("list_objects_v2", Prefix=folder, Delimiter="/")
+        names = (item["Prefix"] for item in answer.get("CommonPrefixes", ()))
+        return tuple(sorted(name.removeprefix(folder).rstrip("/") for name in names))
+
     def list_sizes(self, prefix: str = "") -> Iterator[tuple[str, int]]:
         """Yield keys with their sizes, which a listing tells in any case."""
         pages = self.bucket.list_pages(self._folder(prefix))

@@ -92,6 +92,10 @@ class Store(Protocol):
         """Yield the keys below a prefix (the whole store by default), always in the same order."""
         ...
 
+    def list_folders(self, prefix: str) -> tuple[str, ...]:
+        """Give the names of the folders just below a prefix, ascending; of very many the first thousand."""
+        ...
+
     def list_sizes(self, prefix: str = "") -> Iterator[tuple[str, int]]:
         """Yield what `list` yields, each key with its size in bytes."""
         ...

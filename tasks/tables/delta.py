@@ -67,6 +67,21 @@ class Commit(NamedTuple):
     size_bytes: int
 
 
+def check_address(place: str) -> None:
+    """Refuse a place that deltalake cannot address tables in.
+
+    Raises
+    ------
+    ConfigurationError
+        If its name holds such characters.
+    """
+    if _UNADDRESSABLE.search(place):
+        raise ConfigurationError(
+            "the target's path holds a character that Delta tables cannot be addressed with "
+            "(one of [ ] ^ | \\ ?, a control character, or % before two hex digits); choose another target"
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class StoredTable:
     """A contract's table at its place, whether or not it exists yet.
@@ -89,11 +104,7 @@ class StoredTable:
     contract: Contract = field(repr=False)
 
     def __post_init__(self) -> None:
-        if _UNADDRESSABLE.search(self.uri):
-            raise ConfigurationError(
-                "the target's path holds a character that Delta tables cannot be addressed with "
-                "(one of [ ] ^ | \\ ?, a control character, or % before two hex digits); choose another target"
-            )
+        check_address(self.uri)
 
     def read(self, columns: Sequence[str] | None = None, where: Where | None = None) -> pa.Table:
         """Read rows; none where the table does not exist yet.

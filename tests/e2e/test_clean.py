@@ -165,7 +165,7 @@ def kill_all(run: subprocess.Popen[bytes]) -> None:
 @pytest.mark.parametrize(
     "moment",
     [
-        "staging/*/manifests/*",
+        "restricted/staging/*/manifests/*",
         "staging/*/reports/*",
         "staging/*/audit.json",
         "published/dicom/*/*",
@@ -191,7 +191,7 @@ def test_a_killed_run_resumes_and_ends_as_if_nothing_had_happened(
 def test_a_worker_killed_in_mid_run_costs_nothing(reference: Place, tmp_path: Path) -> None:
     target = tmp_path / "target"
     run = start(reference, target, "--workers", "2")
-    wait_for(target, "staging/*/manifests/*", run)
+    wait_for(target, "restricted/staging/*/manifests/*", run)
     wait_for(target, "staging/*/dicom/*", run)
     workers = [
         process

@@ -37,7 +37,7 @@ SAMPLES = {
     "docs": "docs/index.html",
     "lineage": "lineage/01a200a8.ndjson",
     "restricted": f"{layout.LEDGER}/part-0.parquet",
-    "staging": f"{layout.STAGED_RUNS}/01a200a8.json",
+    "staging": f"{layout.STAGING}/01a200a8/listing.json",
 }
 
 WRITES = (
@@ -132,7 +132,13 @@ def test_the_pipeline_writes_wherever_a_run_does(key: str) -> None:
 
 def test_the_pipeline_deletes_what_it_staged_and_cleans_up_logs_and_nothing_else() -> None:
     staged = f"{layout.STAGING}/01a200a8/dicom/a/b/c/d.dcm"
-    assert allows(of("pipeline"), "s3:DeleteObject", target(staged))
+    for key in (
+        staged,
+        f"{layout.STAGED_RUNS}/01a200a8.json",
+        f"{layout.LEASE}/0000000001.json",
+        f"{layout.WITHHELD_DICOM}/a/b/c/d.dcm",  # released by a replay
+    ):
+        assert allows(of("pipeline"), "s3:DeleteObject", target(key))
     assert allows(of("pipeline"), "s3:DeleteObject", target(f"{layout.LEDGER}/_delta_log/00.json"))
     for key in (
         f"{layout.PUBLISHED_DICOM}/a/b/c/d.dcm",

@@ -32,6 +32,25 @@ def test_a_missing_object_is_told_without_its_name(store: Store) -> None:
     assert not store.exists("published/dicom/ALICE.dcm")
 
 
+def test_folders_are_those_just_below_a_prefix(store: Store) -> None:
+    for key in ("staging/b/x/1", "staging/a/1", "staging/file", "docs/c/1"):
+        store.write(key, b"1")
+    assert store.list_folders("staging") == ("a", "b")
+    assert store.list_folders("published") == ()
+
+
+def test_sizes_and_parts_are_those_of_the_object(store: Store) -> None:
+    content = bytes(range(256)) * 40_000
+    store.write("staging/a", content)
+    store.write("staging/b", b"")
+    assert dict(store.list_sizes("staging")) == {"staging/a": len(content), "staging/b": 0}
+    parts = list(store.read_parts("staging/a"))
+    assert b"".join(parts) == content
+    assert max(map(len, parts)) < len(content)
+    with pytest.raises(FileNotFoundError):
+        list(store.read_parts("staging/c"))
+
+
 def test_a_folder_is_no_object(store: Store) -> None:
     store.write("a/b", b"1")
     assert not store.exists("a")
