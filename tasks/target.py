@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
+from pathlib import Path
+
 from expectations.contracts import FINDINGS, INSTANCES, LEDGER, SERIES, STUDIES, Contract
 from tasks import layout
 from tasks.storage.store import Store
@@ -14,9 +17,16 @@ CONTRACTS: dict[str, Contract] = {
     layout.LEDGER: LEDGER,
     layout.AUDIT: FINDINGS,
 }
+_COPY_BYTES = 1024 * 1024
 PUBLISHED_TABLES = (layout.INSTANCES, layout.SERIES, layout.STUDIES)
 
 
 def stored(store: Store, key: str) -> StoredTable:
     """Open one of the target's tables, which need not exist yet, by its place in the layout."""
-    return StoredTable(store.delta_uri(key), store.delta_options(), CONTRACTS[key])
+    options = store.delta_options()
+
+    def put(name: str, path: Path) -> None:
+        with path.open("rb") as file:
+            store.write_unsynced(f"{key}/{name}", iter(partial(file.read, _COPY_BYTES), b""))
+
+    return StoredTable(store.delta_uri(key), options, CONTRACTS[key], None if options is None else put)

@@ -17,19 +17,18 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 from deltalake import CommitProperties, DeltaTable, Field, Transaction, write_deltalake
-from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
+from deltalake.exceptions import CommitFailedError, TableNotFoundError
 
 from expectations.contracts import Contract
-from tasks.errors import ConfigurationError, ContractError, PipelineError, TransientError
+from tasks.errors import ConfigurationError, ContractError, TransientError
 from tasks.tables.delta_errors import CONFLICT, guarded
 from tasks.tables.file_format import (
     FILE_BYTES,
-    ROW_GROUP_ROWS,
     row_schema,
     table_configuration,
     writer_properties,
 )
-from tasks.tables.parquet_files import write_files
+from tasks.tables.parquet_files import Put, put_files, write_files
 from tasks.tables.sieve import Sieve
 
 _CONFLICT_TRIES = 8
@@ -92,6 +91,8 @@ class StoredTable:
         Absolute path, or `s3://bucket/key`.
     storage_options
         What deltalake needs to reach S3; never shown, it may hold credentials.
+    put
+        Copies a file into the table; needed to append where the table is no folder.
 
     Raises
     ------
@@ -102,6 +103,7 @@ class StoredTable:
     uri: str
     storage_options: Mapping[str, str] | None = field(repr=False)
     contract: Contract = field(repr=False)
+    put: Put | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         check_address(self.uri)
@@ -162,31 +164,14 @@ class StoredTable:
             return False
         tables = [rows] if isinstance(rows, pa.Table) else rows
         commit = _commit_properties(app_id)
-        if self.storage_options is None:
-            schema = row_schema(self.contract)
-            taken = (one.select(schema.names).cast(schema) for one in tables)
+        schema = row_schema(self.contract)
+        taken = (one.select(schema.names).cast(schema) for one in tables)
+        if self.put is None:
             files = write_files(Path(self.uri), taken, self.contract)
-            table.create_write_transaction(files, "append", table.schema(), commit_properties=commit)
         else:
-            self._append_remotely(table, tables, commit)
+            files = put_files(self.put, taken, self.contract)
+        table.create_write_transaction(files, "append", table.schema(), commit_properties=commit)
         return True
-
-    def _append_remotely(
-        self, table: DeltaTable, tables: Iterable[pa.Table], commit: CommitProperties
-    ) -> None:
-        """Leave files on S3 to delta-rs: its streams for others to write to hold Python's lock while they wait."""
-        source = _RowStream(tables, row_schema(self.contract))
-        try:
-            write_deltalake(
-                table,
-                source.reader(),
-                mode="append",
-                target_file_size=FILE_BYTES,
-                writer_properties=writer_properties(self.contract),
-                commit_properties=commit,
-            )
-        except DeltaError as error:
-            raise source.failure or error from error
 
     @guarded
     def upsert(self, rows: pa.Table | Iterable[pa.Table], run_id: str) -> bool:
@@ -374,29 +359,6 @@ class StoredTable:
                 f"contract {self.contract.name} has a new column that may not be null; old rows have no value"
             )
         return [Field.from_arrow(column.arrow_field()) for column in missing]
-
-
-class _RowStream:
-    """Tables as one stream of record batches, with the failure of whoever makes them.
-
-    delta-rs turns that failure into an error of its own, and whether it was worth a retry would be lost.
-    """
-
-    def __init__(self, tables: Iterable[pa.Table], schema: pa.Schema) -> None:
-        self._tables = tables
-        self._schema = schema
-        self.failure: PipelineError | None = None
-
-    def reader(self) -> pa.RecordBatchReader:
-        return pa.RecordBatchReader.from_batches(self._schema, self._batches())
-
-    def _batches(self) -> Iterator[pa.RecordBatch]:
-        try:
-            for table in self._tables:
-                yield from table.select(self._schema.names).cast(self._schema).to_batches(ROW_GROUP_ROWS)
-        except PipelineError as error:
-            self.failure = error
-            raise
 
 
 @guarded

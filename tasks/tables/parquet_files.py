@@ -3,12 +3,14 @@
 deltalake's own writer collects what it is given: ten thousand headers, 60 MB, took 260 MB more than a thousand.
 So the files are written here, under names no reader looks at until they are committed, and deltalake is left what
 it is good at: the commit. A run that dies in between leaves files that belong to nothing, as deltalake's would.
+Where a table is elsewhere, a file is finished in a folder of ours and then put there, one at a time.
 """
 
 from __future__ import annotations
 
+import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -27,8 +29,25 @@ _COMPRESSION = 8
 """How many times smaller rows are in a file, about: headers of a series repeat each other."""
 
 
-def write_files(folder: Path, rows: Iterable[pa.Table], contract: Contract) -> list[AddAction | RemoveAction]:
+Put = Callable[[str, Path], object]
+"""Copies a finished file into a table, under a name."""
+
+
+def put_files(put: Put, rows: Iterable[pa.Table], contract: Contract) -> list[AddAction | RemoveAction]:
+    """Do what `write_files` does for a table that is no folder."""
+    with tempfile.TemporaryDirectory(prefix="dicomflow-") as folder:
+        return write_files(Path(folder), rows, contract, put)
+
+
+def write_files(
+    folder: Path, rows: Iterable[pa.Table], contract: Contract, put: Put | None = None
+) -> list[AddAction | RemoveAction]:
     """Write rows, taken one table after the other, into files of about `FILE_BYTES` in the table's folder.
+
+    Parameters
+    ----------
+    put
+        Takes each file away as soon as it is finished.
 
     Returns
     -------
@@ -47,6 +66,9 @@ def write_files(folder: Path, rows: Iterable[pa.Table], contract: Contract) -> l
                 bounds.add(group)
                 group = next(groups, None)
         size = (folder / name).stat().st_size
+        if put is not None:
+            put(name, folder / name)
+            (folder / name).unlink()
         actions.append(AddAction(name, size, {}, int(time.time() * 1000), True, bounds.as_json()))
     return actions
 

@@ -250,7 +250,7 @@ def test_the_short_s3_part_reads_headers_only_beside_who_reads_all(
     work = {figure["work"] for figure in figures}
     assert work <= {"headers from S3, Ceph", "headers from S3, moto, a mock"}
     share = next(figure for figure in figures if figure["measure"] == "bytes read")
-    assert 0 < share["ours"]["median"] <= 5
+    assert 0 < share["dicomflow"]["median"] <= 5
 
 
 @pytest.mark.e2e

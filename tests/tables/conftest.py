@@ -52,4 +52,13 @@ def make_table(request: pytest.FixtureRequest) -> MakeTable:
         return local
     prefix, endpoint = request.getfixturevalue("s3_prefix"), request.getfixturevalue("s3_endpoint")
     options = {"AWS_ENDPOINT_URL": endpoint, "AWS_ALLOW_HTTP": "true", "AWS_REGION": "us-east-1"}
-    return lambda contract: StoredTable(f"{prefix}/{contract.name}", options, contract)
+    client = boto3.client("s3", endpoint_url=endpoint, region_name="us-east-1")
+    bucket, folder = prefix.removeprefix("s3://").split("/", 1)
+
+    def make(contract: Contract) -> StoredTable:
+        def put(name: str, path: Path) -> None:
+            client.upload_file(str(path), bucket, f"{folder}/{contract.name}/{name}")
+
+        return StoredTable(f"{prefix}/{contract.name}", options, contract, put)
+
+    return make
