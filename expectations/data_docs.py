@@ -19,7 +19,9 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from expectations.contracts import CONTRACTS, RUN
+from expectations.language import ENGLISH, Language, load_chinese
 from expectations.measures import Measure
+from expectations.places import WHOLE_TABLE, name_anchor
 from expectations.rules import Severity
 from expectations.suites import build_expectation
 
@@ -28,8 +30,6 @@ if TYPE_CHECKING:
 
 PAGES = Path(__file__).with_name("pages")
 """Templates of the pages, and their stylesheet."""
-
-WHOLE_TABLE = "Table-level expectations"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class Line:
     @property
     def anchor(self) -> str:
         """Name of the place within its page."""
-        return _make_anchor(self.place)
+        return name_anchor(self.place)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ class Section:
     @property
     def anchor(self) -> str:
         """Name of the section within its page."""
-        return _make_anchor(self.name)
+        return name_anchor(self.name)
 
     @property
     def success(self) -> bool:
@@ -120,8 +120,6 @@ def write_docs(docs_dir: Path, run_name: str, tables: Mapping[str, Sequence[Meas
     tables
         What was counted, by the name of the table.
     """
-    import great_expectations as gx
-
     docs_dir.mkdir(parents=True, exist_ok=True)
     pages = []
     for table, measures in tables.items():
@@ -130,15 +128,35 @@ def write_docs(docs_dir: Path, run_name: str, tables: Mapping[str, Sequence[Meas
             json.dumps(result.to_json_dict(), indent=1, sort_keys=True) + "\n", "utf-8"
         )
         pages.append(Page(table, tuple(map(_make_line, measures, result.results))))
+    for language in (ENGLISH, load_chinese()):
+        _write_pages(docs_dir, run_name, pages, language)
+    (docs_dir / "style.css").write_bytes((PAGES / "style.css").read_bytes())
+
+
+def _write_pages(docs_dir: Path, run_name: str, pages: Sequence[Page], language: Language) -> None:
+    """Draw all pages in one language; what Great Expectations says stays in its own words."""
+    import great_expectations as gx
+
     environment = Environment(
         loader=FileSystemLoader(PAGES), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
-    environment.globals |= {"run_name": run_name, "version": gx.__version__}
-    for page in pages:
-        _write_page(docs_dir / f"{page.table}.html", environment, "table.html.j2", page=page)
-    broken = _group_broken(pages)
-    _write_page(docs_dir / "index.html", environment, "index.html.j2", pages=pages, broken=broken)
-    (docs_dir / "style.css").write_bytes((PAGES / "style.css").read_bytes())
+    environment.globals |= {
+        "_": language.say,
+        "language": language,
+        "run_name": run_name,
+        "version": gx.__version__,
+    }
+    environment.filters["page"] = language.name_page
+    drawn: list[tuple[str, str, dict[str, Any]]] = [
+        (f"{page.table}.html", "table.html.j2", {"page": page}) for page in pages
+    ]
+    drawn.append(("index.html", "index.html.j2", {"pages": pages, "broken": _group_broken(pages)}))
+    for name, template, content in drawn:
+        others = [
+            (other, other.name_page(name)) for other in (ENGLISH, load_chinese()) if other is not language
+        ]
+        text = environment.get_template(template).render(content, others=others)
+        (docs_dir / language.name_page(name)).write_text(text, "utf-8")
 
 
 def build_result(run_name: str, table: str, measures: Sequence[Measure]) -> ExpectationSuiteValidationResult:
@@ -228,13 +246,3 @@ def _group_broken(pages: Sequence[Page]) -> list[list[Line]]:
     broken = [line for page in pages for line in page.lines if not line.success]
     broken.sort(key=lambda line: (ranks[line.severity], line.rule_id))
     return [list(lines) for _, lines in groupby(broken, key=lambda line: (line.rule_id, line.title))]
-
-
-def _make_anchor(place: str) -> str:
-    """Make the name of a place within a page out of columns' names."""
-    return place.replace(", ", "-").replace(" ", "-")
-
-
-def _write_page(path: Path, environment: Environment, template: str, **content: Any) -> None:
-    """Draw one page."""
-    path.write_text(environment.get_template(template).render(content), "utf-8")

@@ -12,7 +12,7 @@ from tasks.deid.describe import describe as describe_actions
 from tasks.deid.describe import summarize
 from tasks.deid.plan import make_plan
 from tasks.deid.profile import load_profile
-from tasks.site.pages import Section
+from tasks.site.review import Section
 
 
 class Line(NamedTuple):
@@ -64,12 +64,13 @@ def site_sections(profile: str, rules: bytes) -> tuple[Section, ...]:
     """Give the description as the run page shows it."""
     described = describe(profile, rules, whole=False)
     return (
+        Section("Removed, replaced and kept", tuple((line.subject, line.sentence) for line in described[0])),
+        Section("Repaired", tuple((line.subject, line.sentence) for line in described[1])),
         Section(
-            "Removed, replaced and kept", tuple(f"{line.subject}: {line.sentence}" for line in described[0])
-        ),
-        Section("Repaired", tuple(f"{line.subject}: {line.sentence}" for line in described[1])),
-        Section(
-            "Checked", tuple(f"{line.subject} ({line.source}): {line.sentence}" for line in described[2])
+            "Checked",
+            tuple(
+                (rule["id"], rule["title"], rule["description"]) for rule in describe_rules(load_rules(rules))
+            ),
         ),
     )
 

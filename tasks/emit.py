@@ -18,21 +18,18 @@ from prefect.cache_policies import NO_CACHE
 
 from expectations.contracts import INSTANCES
 from tasks import layout
-from tasks.describe import masked_tags, site_sections
+from tasks.describe import masked_tags
+from tasks.docs import write_docs
 from tasks.errors import ContractError, value_free
-from tasks.history import REPORT_NAME, read_reports, report_key
 from tasks.layout import Staging
 from tasks.lineage.events import LineageRun, batch_completed, batch_started, run_ended, run_started
 from tasks.lineage.facets import AuditedTable, PublishedFiles, PublishedTable
 from tasks.lineage.names import name_events_file
 from tasks.lineage.write import send_events, write_events
 from tasks.prepare import remove_staging
-from tasks.reasons import REASONS
 from tasks.records import AuditReport, BatchReport, Listing, Outcome, RunPlan, RunReport, State, utc_now
-from tasks.site.history import summarize_run
 from tasks.site.modalities import fold_modalities
-from tasks.site.pages import Evidence, site_files
-from tasks.staged import dump_record, finished_reports, load_record
+from tasks.staged import finished_reports, load_record
 from tasks.storage.requests import count_requests_of_process
 from tasks.storage.store import Store, open_store
 from tasks.target import CONTRACTS, PUBLISHED_TABLES, stored
@@ -51,7 +48,7 @@ def emit(plan: RunPlan, audit: AuditReport, seconds: Mapping[str, float]) -> Run
     report = make_report(plan, store, staging, audit, batches, totals, seconds)
     check_balance(report)
     _write_lineage(plan, store, report, batches, totals)
-    _write_docs(plan, store, staging, report)
+    write_docs(plan, store, staging, report)
     leave_artifact(report)
     remove_staging(store, plan.run_id)
     return report
@@ -168,25 +165,6 @@ def _published(store: Store, run_id: str) -> tuple[PublishedTable, ...]:
         if commit is not None:
             tables.append(PublishedTable(CONTRACTS[key], **commit._asdict()))
     return tuple(tables)
-
-
-def _write_docs(plan: RunPlan, store: Store, staging: Staging, report: RunReport) -> None:
-    run_folder = f"{layout.RUNS}/{plan.run_id}"
-    store.move_tree(staging.docs, f"{run_folder}/validation")
-    store.write(report_key(plan.run_id), dump_record(report))
-    files = site_files(
-        report,
-        [summarize_run(past) for past in read_reports(store)],
-        messages={code: reason.message for code, reason in REASONS.items()},
-        described=site_sections(plan.profile, store.read(staging.rules)),
-        evidence=Evidence("validation/index.html", f"../../../{name_events_file(plan.run_id)}", REPORT_NAME),
-    )
-    with tempfile.TemporaryDirectory(prefix="dicomflow-") as folder:
-        for path, data in files.items():
-            local = Path(folder) / path
-            local.parent.mkdir(parents=True, exist_ok=True)
-            local.write_bytes(data)
-        store.upload_tree(Path(folder), layout.DOCS)
 
 
 def leave_artifact(report: RunReport) -> None:

@@ -18,10 +18,11 @@ from xml.etree import ElementTree as ET
 import vl_convert
 from markupsafe import Markup
 
+from expectations.language import ENGLISH, Language
 from tasks.errors import ContractError
 from tasks.records import State
 from tasks.site.formats import format_day
-from tasks.site.history import RunSummary
+from tasks.site.history import RunSummary, Trend
 from tasks.site.wording import STATES
 
 N = TypeVar("N", int, float)
@@ -34,7 +35,7 @@ _SVG = "http://www.w3.org/2000/svg"
 _ATTRIBUTES = {
     "svg": frozenset({"viewBox", "width", "height"}),
     "g": frozenset({"transform", "fill", "stroke"}),
-    "path": frozenset({"d", "fill", "transform"}),
+    "path": frozenset({"d", "fill", "stroke", "stroke-width", "transform"}),
     "line": frozenset({"x1", "x2", "y1", "y2", "stroke", "transform"}),
     "text": frozenset({"text-anchor", "transform", "fill", "font-size"}),
 }
@@ -91,15 +92,25 @@ def chart_states(counts: Mapping[State, int]) -> Markup | None:
     )
 
 
-def chart_bars(amounts: Mapping[str, N], label: Callable[[N], str]) -> Markup | None:
-    """Draw one bar for each name, in the order given, with its label at the end; None without any."""
+def chart_bars(
+    amounts: Mapping[str, N], label: Callable[[N], str], *, name_width: int = 84, most: float | None = None
+) -> Markup | None:
+    """Draw one bar for each name, in the order given, with its label at the end; None without any.
+
+    Parameters
+    ----------
+    name_width
+        Room for the names, in pixels.
+    most
+        What a bar of full length stands for; by default the largest amount.
+    """
     if not amounts:
         return None
     bars = [{"name": name, "amount": amount, "label": label(amount)} for name, amount in amounts.items()]
     x = {"field": "amount", "type": "quantitative", "axis": None}
     return _draw(
         {
-            "width": 280,
+            "width": 364 - name_width,
             "height": {"step": 26},
             "data": {"values": bars},
             "encoding": {
@@ -108,14 +119,14 @@ def chart_bars(amounts: Mapping[str, N], label: Callable[[N], str]) -> Markup | 
                     "type": "nominal",
                     "sort": None,
                     "axis": {
-                        "minExtent": 84,
-                        "maxExtent": 84,
-                        "labelLimit": 84,
+                        "minExtent": name_width,
+                        "maxExtent": name_width,
+                        "labelLimit": name_width,
                         "labelPadding": 8,
                         "labelColor": "var(--ink)",
                     },
                 },
-                "x": x | {"scale": {"domain": [0, 1.3 * max(amounts.values()) or 1]}},
+                "x": x | {"scale": {"domain": [0, 1.3 * (most or max(amounts.values())) or 1]}},
             },
             "layer": [
                 {"mark": {"type": "bar", "color": "var(--bar)", "height": 16}},
@@ -128,7 +139,7 @@ def chart_bars(amounts: Mapping[str, N], label: Callable[[N], str]) -> Markup | 
     )
 
 
-def chart_trend(history: Sequence[RunSummary]) -> Markup | None:
+def chart_trend(history: Sequence[RunSummary], language: Language = ENGLISH) -> Markup | None:
     """Draw a column for each of the last runs, oldest first, stacked by state; None for fewer than two.
 
     Parameters
@@ -139,7 +150,8 @@ def chart_trend(history: Sequence[RunSummary]) -> Markup | None:
     if len(history) < 2:
         return None
     runs = {
-        f"{index:04d}|{format_day(run.started_at)}": run for index, run in enumerate(history[-TREND_RUNS:])
+        f"{index:04d}|{format_day(run.started_at, language)}": run
+        for index, run in enumerate(history[-TREND_RUNS:])
     }
     step = min(62, 320 // len(runs))
     columns = [
@@ -172,6 +184,55 @@ def chart_trend(history: Sequence[RunSummary]) -> Markup | None:
                 "color": {"field": "state", "type": "nominal", "scale": _STATE_COLORS, "legend": None},
                 "order": {"field": "order"},
             },
+        }
+    )
+
+
+def chart_line(trend: Trend, label: Callable[[float], str]) -> Markup:
+    """Draw a figure over the last runs, the band it is expected in, and its last value as a dot."""
+    points = trend.points[-TREND_RUNS:]
+    values = [{"run": run, "value": value} for run, (_, value) in enumerate(points)]
+    edges = [edge for edge in (trend.low, trend.high) if edge is not None]
+    least, most = (pick([*edges, *(value for _, value in points)]) for pick in (min, max))
+    room = 0.12 * (most - least) or 1
+    scale = {"domain": [least - room, most + room], "nice": False, "zero": False}
+    x = {"field": "run", "type": "quantitative", "axis": None, "scale": {"domain": [0, len(points) - 1]}}
+    y = {"field": "value", "type": "quantitative", "scale": scale, "axis": None}
+    last = "var(--bad)" if trend.breached else "var(--bar)"
+    band = {
+        "data": {
+            "values": [
+                {
+                    "low": least - room if trend.low is None else trend.low,
+                    "high": most + room if trend.high is None else trend.high,
+                }
+            ]
+        },
+        "mark": {"type": "rect", "color": "var(--band)"},
+        "encoding": {"y": y | {"field": "low"}, "y2": {"field": "high"}},
+    }
+    line = {
+        "data": {"values": values},
+        "mark": {"type": "line", "color": "var(--bar)", "strokeWidth": 2},
+        "encoding": {"x": x, "y": y},
+    }
+    dot = {
+        "data": {"values": [values[-1] | {"label": label(trend.latest)}]},
+        "encoding": {"x": x, "y": y},
+        "layer": [
+            {"mark": {"type": "point", "filled": True, "size": 70, "color": last, "opacity": 1}},
+            {
+                "mark": {"type": "text", "align": "left", "dx": 9, "color": "var(--ink)", "fontSize": 13},
+                "encoding": {"text": {"field": "label"}},
+            },
+        ],
+    }
+    return _draw(
+        {
+            "width": 220,
+            "height": 64,
+            "padding": {"top": 6, "bottom": 6, "left": 6, "right": 78},
+            "layer": [band, line, dot] if edges else [line, dot],
         }
     )
 

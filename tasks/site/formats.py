@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 
 import pyarrow as pa
 
+from expectations.language import ENGLISH, Language
+
 NONE = "–"
 """What a table prints where there is no figure."""
 _SPACE = "\u00a0"
@@ -20,8 +22,10 @@ def format_count(count: int) -> str:
     return f"{count:,}"
 
 
-def format_number_of(count: int, noun: str) -> str:
+def format_number_of(count: int, noun: str, language: Language = ENGLISH) -> str:
     """Write a count with its noun: `1 study` needs `study`, `2 studies` too."""
+    if language is not ENGLISH:
+        return f"{format_count(count)}{_SPACE}{language.say(f'one {noun}')}"
     plural = noun if noun.endswith("series") else noun[:-1] + "ies" if noun.endswith("y") else noun + "s"
     return f"{format_count(count)}{_SPACE}{noun if count == 1 else plural}"
 
@@ -38,26 +42,27 @@ def format_share(part: float, whole: float) -> str:
     return f"{percent:.0f}{_SPACE}%" if percent in {0, 100} else f"{percent:.1f}{_SPACE}%"
 
 
-def format_bytes(size: float) -> str:
+def format_bytes(size: float, language: Language = ENGLISH) -> str:
     """Write a size in decimal units (1 kB = 1,000 bytes), three digits."""
     unit = 0
     while size >= 999.5 and unit < len(_BYTE_UNITS) - 1:
         size /= 1000
         unit += 1
     digits = 0 if unit == 0 or size >= 99.95 else 1 if size >= 9.995 else 2
-    return f"{size:.{digits}f}{_SPACE}{_BYTE_UNITS[unit]}"
+    return f"{size:.{digits}f}{_SPACE}{language.say(_BYTE_UNITS[unit])}"
 
 
-def format_seconds(seconds: float | None) -> str:
+def format_seconds(seconds: float | None, language: Language = ENGLISH) -> str:
     """Write a duration: `0.42 s`, `12.3 s`, `1 min 23 s`, `2 h 05 min`."""
     if seconds is None:
         return NONE
     if seconds < 59.95:
-        return f"{seconds:.{2 if seconds < 9.995 else 1}f}{_SPACE}s"
+        return f"{seconds:.{2 if seconds < 9.995 else 1}f}{_SPACE}{language.say('s')}"
     minutes, rest = divmod(round(seconds), 60)
     if minutes < 60:
-        return f"{minutes}{_SPACE}min {rest:02d}{_SPACE}s"
-    return f"{minutes // 60}{_SPACE}h {minutes % 60:02d}{_SPACE}min"
+        return f"{minutes}{_SPACE}{language.say('min')} {rest:02d}{_SPACE}{language.say('s')}"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}{_SPACE}{language.say('h')} {minutes:02d}{_SPACE}{language.say('min')}"
 
 
 def format_rate(amount: float, seconds: float) -> str:
@@ -68,16 +73,24 @@ def format_rate(amount: float, seconds: float) -> str:
     return f"{rate:,.0f}" if rate >= 100 else f"{rate:.3g}"
 
 
-def format_moment(moment: str) -> str:
+def format_moment(moment: str, language: Language = ENGLISH) -> str:
     """Write an ISO 8601 time as `21 Nov 2026, 22:00 UTC`; what is none stays as it is."""
     parsed = _parse(moment)
-    return moment if parsed is None else f"{parsed.day} {parsed:%b %Y, %H:%M} UTC"
+    if parsed is None:
+        return moment
+    return format_date(parsed, "%(day)s %(month)s %(year)s, %(time)s UTC", language)
 
 
-def format_day(moment: str) -> str:
+def format_day(moment: str, language: Language = ENGLISH) -> str:
     """Write an ISO 8601 time as `21 Nov`; what is none stays as it is."""
     parsed = _parse(moment)
-    return moment if parsed is None else f"{parsed.day} {parsed:%b}"
+    return moment if parsed is None else format_date(parsed, "%(day)s %(month)s", language)
+
+
+def format_date(moment: datetime, text: str, language: Language) -> str:
+    """Write day, month and year as the language orders them."""
+    month = f"{moment:%b}" if language is ENGLISH else str(moment.month)
+    return language.say(text, day=moment.day, month=month, year=moment.year, time=f"{moment:%H:%M}")
 
 
 def seconds_between(start: str, end: str) -> float | None:

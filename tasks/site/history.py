@@ -5,14 +5,29 @@ The history of a target grows for years, so the index is made of these few numbe
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from tasks.records import Outcome, RunReport, State
+from tasks.site.formats import seconds_between
+
+Unit = Literal["percent", "objects", "rate", "number"]
 
 
 @dataclass(frozen=True, slots=True)
 class RunSummary:
-    """A run in the history of its target; `RunReport` says what the fields mean."""
+    """A run in the history of its target; `RunReport` says what the fields mean.
+
+    Attributes
+    ----------
+    repairs
+        Findings of the run.
+    gaps, values
+        Elements without a value, and all elements of its instances.
+    broken
+        Rules that something broke.
+    """
 
     run_id: str
     outcome: Outcome
@@ -25,10 +40,55 @@ class RunSummary:
     duplicate: int
     unchanged: int
     bytes_read: int
+    repairs: int = 0
+    gaps: int = 0
+    values: int = 0
+    broken: int = 0
 
     def count(self, state: State) -> int:
         """Give the number of objects in `state`."""
         return int(getattr(self, state.value))
+
+    @property
+    def read(self) -> int:
+        """Objects the run read."""
+        return self.listed - self.unchanged
+
+
+@dataclass(frozen=True, slots=True)
+class Trend:
+    """A figure over the runs of a target, oldest first, and the band it is expected in.
+
+    Attributes
+    ----------
+    rule_id
+        Rule the figure belongs to; empty for figures of the run itself.
+    title
+        What is measured, in English.
+    points
+        When a run began, and its figure.
+    low, high
+        What is usual, judged before the last run; None without a history to judge by.
+    """
+
+    rule_id: str
+    title: str
+    unit: Unit
+    points: tuple[tuple[str, float], ...]
+    low: float | None = None
+    high: float | None = None
+
+    @property
+    def latest(self) -> float:
+        """Figure of the last run."""
+        return self.points[-1][1]
+
+    @property
+    def breached(self) -> bool:
+        """Whether the last figure lies outside of the band."""
+        return (self.low is not None and self.latest < self.low) or (
+            self.high is not None and self.latest > self.high
+        )
 
 
 def summarize_run(report: RunReport) -> RunSummary:
@@ -45,4 +105,37 @@ def summarize_run(report: RunReport) -> RunSummary:
         duplicate=report.duplicate,
         unchanged=report.unchanged,
         bytes_read=report.bytes_read,
+        repairs=sum(report.findings.values()),
+        gaps=sum(report.nulls.values()),
+        values=report.instances * len(report.nulls),
+        broken=len({rule.rule_id for rule in report.rules if not rule.success}),
+    )
+
+
+def trace_runs(runs: Sequence[RunSummary]) -> tuple[Trend, ...]:
+    """Follow the figures of the runs themselves, of those that read anything.
+
+    Parameters
+    ----------
+    runs
+        Oldest first.
+    """
+    traced: dict[tuple[str, Unit], list[tuple[str, float]]] = {}
+    for run in runs:
+        if run.read <= 0:
+            continue
+        seconds = seconds_between(run.started_at, run.ended_at)
+        figures: tuple[tuple[str, Unit, float, float | None], ...] = (
+            ("Objects listed", "objects", run.listed, 1),
+            ("Published, of all listed", "percent", 100 * run.published, run.listed),
+            ("Repairs, per object read", "number", run.repairs, run.read),
+            ("Elements without a value", "percent", 100 * run.gaps, run.values),
+            ("Rules that something broke", "objects", run.broken, 1),
+            ("Objects read per second", "rate", run.read, seconds),
+        )
+        for title, unit, part, whole in figures:
+            if whole:
+                traced.setdefault((title, unit), []).append((run.started_at, part / whole))
+    return tuple(
+        Trend("", title, unit, tuple(points)) for (title, unit), points in traced.items() if len(points) > 1
     )

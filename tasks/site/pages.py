@@ -2,54 +2,36 @@
 
 Reviewers decide from these pages, so they have to be safe to open and able to last: no script, no request to
 anywhere, everything escaped, and a stylesheet whose name holds its own digest, so that a report written today
-still looks as it did when the next release has changed the design.
+still looks as it did when the next release has changed the design. Every page is there in every language.
 """
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cache
-from importlib import resources
-
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from dataclasses import dataclass, field
 
 from expectations.contracts import CONTRACTS, Contract
+from expectations.language import ENGLISH, Language
 from tasks import layout
 from tasks.errors import ContractError
 from tasks.records import RunReport
 from tasks.site import charts, tabulate, wording
-from tasks.site.formats import (
-    format_bytes,
-    format_count,
-    format_moment,
-    format_number_of,
-    format_seconds,
-    seconds_between,
-)
-from tasks.site.history import RunSummary
+from tasks.site.formats import format_count, format_seconds, format_share, seconds_between
+from tasks.site.history import RunSummary, trace_runs
 from tasks.site.modalities import fold_modalities
+from tasks.site.render import load_languages, load_stylesheet, render
+from tasks.site.review import NO_REVIEW, Review
+from tasks.site.rules import count_rules, tabulate_rules
+from tasks.site.trends import draw_trends
+
+SHOWN_RUNS = 60
+"""Runs of the index: two months of nights. Older ones have a page a year, once there are more."""
 
 _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,63}")
 _RELATIVE = re.compile(r"(?!//)[^:?#\\]*")
 
 _RESTRICTED = {"ledger": layout.LEDGER, "findings": layout.AUDIT}
-
-
-@dataclass(frozen=True, slots=True)
-class Section:
-    """What `dicomflow describe` says about one subject, such as what is removed.
-
-    Attributes
-    ----------
-    lines
-        Sentences; they are data of ours (profiles, rules), never of a source.
-    """
-
-    title: str
-    lines: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +41,7 @@ class Evidence:
     Attributes
     ----------
     validation
-        Great Expectations' Data Docs.
+        Folder of Great Expectations' Data Docs.
     lineage
         The run's OpenLineage events.
     report
@@ -77,53 +59,89 @@ class Evidence:
                 raise ContractError("evidence is linked by a path relative to the run's page")
 
 
-NO_EVIDENCE = Evidence()
+@dataclass(frozen=True, slots=True)
+class RunStory:
+    """All that a run's page is made of.
 
-
-def render_run_page(
-    report: RunReport,
-    *,
-    messages: Mapping[str, str],
-    described: Sequence[Section] = (),
-    evidence: Evidence = NO_EVIDENCE,
-) -> str:
-    """Render the report of one run.
-
-    Parameters
+    Attributes
     ----------
     messages
-        A sentence for each reason code: what it means and what to do next.
-    described
-        What is removed, kept and checked, as `dicomflow describe` prints it.
+        A sentence for each reason code, what it means and what to do next, by code of the language.
+    previous
+        Run before this one; None where it is the first.
     """
+
+    report: RunReport
+    messages: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    review: Review = NO_REVIEW
+    evidence: Evidence = Evidence()
+    previous: RunSummary | None = None
+
+
+def render_run_page(story: RunStory, language: Language = ENGLISH) -> str:
+    """Render the report of one run."""
+    report, evidence = story.report, story.evidence
+    messages = story.messages.get(language.code, {})
     broken = [rule for rule in report.rules if not rule.success]
     passed = [rule for rule in report.rules if rule.success]
-    return _render(
+    shares = tabulate.measure_completeness(report)
+    elements = {
+        language.say(name): count
+        for name, count in list(tabulate.rank(report.elements).items())[: tabulate.SHOWN_ROWS]
+    }
+    vendors = tabulate.rank(report.vendors)
+    return render(
         "run.html",
-        root="../../",
+        f"runs/{report.run_id}/index.html",
+        language,
         report=report,
-        outcome=wording.OUTCOMES[report.outcome],
-        lede=wording.tell_states(report),
-        balance=wording.tell_balance(report),
-        rules_told=wording.tell_rules(report),
-        took=format_seconds(seconds_between(report.started_at, report.ended_at)),
-        counts=tabulate.count_states(report),
-        states=tabulate.tabulate_states(report),
-        reasons=tabulate.tabulate_reasons(report, messages),
-        broken=tabulate.tabulate_rules(broken, "Rules that something broke"),
-        passed=tabulate.tabulate_rules(passed, "Rules that nothing broke"),
-        findings=tabulate.tabulate_findings(report, messages),
-        modalities=tabulate.tabulate_modalities(report),
-        phases=tabulate.tabulate_phases(report),
-        states_chart=charts.chart_states(tabulate.count_states(report)),
-        modalities_chart=charts.chart_bars(fold_modalities(report.modalities), format_count),
-        phases_chart=charts.chart_bars(report.seconds, format_seconds),
-        described=described,
+        previous=story.previous,
         evidence=evidence,
+        review=story.review,
+        outcome=wording.OUTCOMES[report.outcome],
+        lede=wording.tell_states(report, language),
+        balance=wording.tell_balance(report, language),
+        rules_told=wording.tell_rules(report, language),
+        passed_count=count_rules(passed),
+        took=format_seconds(seconds_between(report.started_at, report.ended_at), language),
+        counts=tabulate.count_states(report),
+        states=tabulate.tabulate_states(report, language),
+        reasons=tabulate.tabulate_reasons(report, messages, language),
+        broken=tabulate_rules(broken, "Rules that something broke", evidence.validation, language),
+        passed=tabulate_rules(passed, "Rules that nothing broke", evidence.validation, language),
+        findings=tabulate.tabulate_findings(report, messages),
+        elements=tabulate.tabulate_elements(report, language),
+        modalities=tabulate.tabulate_modalities(report, language),
+        vendors=tabulate.tabulate_vendors(vendors, language),
+        completeness=tabulate.tabulate_completeness(report),
+        phases=tabulate.tabulate_phases(report, language),
+        states_chart=charts.chart_states(tabulate.count_states(report)),
+        elements_chart=charts.chart_bars(elements, format_count, name_width=170),
+        modalities_chart=charts.chart_bars(
+            {
+                name if name != "other" else language.say(name): count
+                for name, count in fold_modalities(report.modalities).items()
+            },
+            format_count,
+        ),
+        vendors_chart=charts.chart_bars(
+            {language.say(name): count for name, count in vendors.items()}, format_count, name_width=140
+        ),
+        completeness_chart=charts.chart_bars(
+            tabulate.pick_completeness(shares),
+            lambda share: format_share(share, 100),
+            name_width=190,
+            most=100,
+        ),
+        phases_chart=charts.chart_bars(
+            {language.say(phase): seconds for phase, seconds in report.seconds.items()},
+            lambda seconds: format_seconds(seconds, language),
+        ),
+        trends=draw_trends(story.review.trends, language),
     )
 
 
-def render_index(history: Sequence[RunSummary], *, target: str = "") -> str:
+def render_index(history: Sequence[RunSummary], language: Language = ENGLISH, *, target: str = "") -> str:
     """Render the history of a target's runs, in whatever order they come.
 
     Parameters
@@ -131,41 +149,55 @@ def render_index(history: Sequence[RunSummary], *, target: str = "") -> str:
     target
         The target as its users name it, for the heading.
     """
-    runs = sorted(history, key=lambda run: (run.started_at, run.run_id))
-    return _render(
+    runs = _order(history)
+    trend = charts.chart_trend(runs, language)
+    return render(
         "index.html",
-        root="",
+        "index.html",
+        language,
         target=target,
         latest=runs[-1] if runs else None,
-        latest_told=wording.tell_states(runs[-1]) if runs else None,
+        latest_told=wording.tell_states(runs[-1], language) if runs else None,
         outcomes=wording.OUTCOMES,
-        runs=tabulate.tabulate_history(runs[::-1]),
-        trend=charts.chart_trend(runs),
+        runs=tabulate.tabulate_history(runs[: -SHOWN_RUNS - 1 : -1], "Runs, newest first", language),
+        years=[(year, len(of_year)) for year, of_year in _years(runs)[::-1]]
+        if len(runs) > SHOWN_RUNS
+        else [],
+        total=len(runs),
+        trend=trend,
         trend_runs=min(len(runs), charts.TREND_RUNS),
+        trends=draw_trends(trace_runs(runs), language),
     )
 
 
-def render_data_dictionary(contracts: Iterable[Contract] = CONTRACTS.values()) -> str:
+def render_year(year: str, runs: Sequence[RunSummary], language: Language = ENGLISH) -> str:
+    """Render the runs of a year, given oldest first."""
+    return render(
+        "year.html",
+        f"history-{year}.html",
+        language,
+        year=year,
+        runs=tabulate.tabulate_history(runs[::-1], "Runs, newest first", language),
+        total=len(runs),
+    )
+
+
+def render_data_dictionary(
+    language: Language = ENGLISH, contracts: Iterable[Contract] = CONTRACTS.values()
+) -> str:
     """Render what each table and column of a target means."""
     tables = [
         (
             contract,
             _RESTRICTED.get(contract.name, f"{layout.PUBLISHED}/{contract.name}"),
-            tabulate.tabulate_contract(contract),
+            tabulate.tabulate_contract(contract, language),
         )
         for contract in contracts
     ]
-    return _render("data_dictionary.html", root="", tables=tables)
+    return render("data_dictionary.html", "data-dictionary.html", language, tables=tables)
 
 
-def site_files(
-    report: RunReport,
-    history: Sequence[RunSummary],
-    *,
-    messages: Mapping[str, str],
-    described: Sequence[Section] = (),
-    evidence: Evidence = NO_EVIDENCE,
-) -> dict[str, bytes]:
+def site_files(story: RunStory, history: Sequence[RunSummary]) -> dict[str, bytes]:
     """Make every file of the site that a run writes, by its path below `docs/`.
 
     Parameters
@@ -178,48 +210,50 @@ def site_files(
     ContractError
         If a run id is no plain identifier: it names a folder.
     """
-    for run in history:
-        if not _RUN_ID.fullmatch(run.run_id):
-            raise ContractError("a run id holds letters, digits and hyphens; it names a folder of the site")
-    if report.run_id not in {run.run_id for run in history}:
+    if story.report.run_id not in {run.run_id for run in history}:
         raise ContractError("the history lacks the run being reported")
-    pages = {
-        "index.html": render_index(history, target=report.target),
-        f"runs/{report.run_id}/index.html": render_run_page(
-            report, messages=messages, described=described, evidence=evidence
-        ),
-        "data-dictionary.html": render_data_dictionary(),
+    return frame_files(history, target=story.report.target) | run_files(story)
+
+
+def frame_files(history: Sequence[RunSummary], *, target: str) -> dict[str, bytes]:
+    """Make the files that belong to no run: history, data dictionary, stylesheet."""
+    for run in history:
+        _check_run_id(run.run_id)
+    runs = _order(history)
+    pages = {}
+    for language in load_languages():
+        pages[language.name_page("index.html")] = render_index(runs, language, target=target)
+        pages[language.name_page("data-dictionary.html")] = render_data_dictionary(language)
+        if len(runs) > SHOWN_RUNS:
+            for year, of_year in _years(runs):
+                pages[language.name_page(f"history-{year}.html")] = render_year(year, of_year, language)
+    stylesheet, content = load_stylesheet()
+    return {path: page.encode() for path, page in pages.items()} | {f"assets/{stylesheet}": content}
+
+
+def run_files(story: RunStory) -> dict[str, bytes]:
+    """Make the report of a run in every language."""
+    _check_run_id(story.report.run_id)
+    return {
+        f"runs/{story.report.run_id}/{language.name_page('index.html')}": render_run_page(
+            story, language
+        ).encode()
+        for language in load_languages()
     }
-    return {path: page.encode() for path, page in pages.items()} | {
-        f"assets/{_stylesheet()[0]}": _stylesheet()[1]
-    }
 
 
-def _render(template: str, **values: object) -> str:
-    return _environment().get_template(template).render(stylesheet=_stylesheet()[0], **values)
+def _check_run_id(run_id: str) -> None:
+    if not _RUN_ID.fullmatch(run_id):
+        raise ContractError("a run id holds letters, digits and hyphens; it names a folder of the site")
 
 
-@cache
-def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("tasks.site"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {
-        "bytes": format_bytes,
-        "count": format_count,
-        "moment": format_moment,
-        "number_of": format_number_of,
-    }
-    environment.globals["STATES"] = wording.STATES
-    return environment
+def _order(history: Sequence[RunSummary]) -> list[RunSummary]:
+    return sorted(history, key=lambda run: (run.started_at, run.run_id))
 
 
-@cache
-def _stylesheet() -> tuple[str, bytes]:
-    """Give the stylesheet's name, which holds its digest, and its bytes."""
-    content = resources.files("tasks.site").joinpath("assets/site.css").read_bytes()
-    return f"site-{hashlib.sha256(content).hexdigest()[:12]}.css", content
+def _years(runs: Sequence[RunSummary]) -> list[tuple[str, list[RunSummary]]]:
+    years: dict[str, list[RunSummary]] = {}
+    for run in runs:
+        year = run.started_at[:4]
+        years.setdefault(year if year.isdecimal() else "unknown", []).append(run)
+    return list(years.items())

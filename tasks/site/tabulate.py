@@ -1,4 +1,8 @@
-"""Reports and contracts as tables: which columns, which rows, in which order. How they look is the templates'."""
+"""Reports as tables: which columns, which rows, in which order. How they look is the templates'.
+
+Headings and captions stand here in English and are said in the page's language by the templates; cells are
+said here.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +11,9 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from expectations.contracts import Contract
+from expectations.language import ENGLISH, Language
 from tasks.dicom.dictionary import format_tag
-from tasks.records import RuleResult, RunReport, State
+from tasks.records import RunReport, State
 from tasks.site.formats import (
     NONE,
     format_bytes,
@@ -22,22 +27,23 @@ from tasks.site.formats import (
 )
 from tasks.site.history import RunSummary
 from tasks.site.modalities import MODALITIES, fold_modalities
-from tasks.site.wording import OUTCOMES, PASSED, SEVERITIES, STATES, Phrase
+from tasks.site.wording import OUTCOMES, STATES, Phrase
 
 SHOWN_ROWS = 12
-"""Rows of a table of codes that are open; the rest is folded behind a disclosure."""
-SHOWN_RUNS = 60
-"""Runs of the history that are open: two months of nights."""
+"""Rows of a table that are open; the rest is folded behind a disclosure."""
+KEPT_ROWS = 240
+"""Rows a page has of one table; what is beyond is told by its number, and is in the report's JSON."""
 
 
 class Link(NamedTuple):
-    """A cell that leads somewhere; `href` is relative to the page."""
+    """A cell that leads somewhere; `href` is relative to the page, and `note` is said after it."""
 
     href: str
     text: str
+    note: str = ""
 
 
-Cell = str | Link | Phrase
+Cell = str | Link | Phrase | tuple[Link, ...]
 
 
 class Heading(NamedTuple):
@@ -46,7 +52,7 @@ class Heading(NamedTuple):
     Attributes
     ----------
     kind
-        `text`, `code`, `number`, `link` or `phrase`: how the cells below are shown.
+        `text`, `code`, `number`, `link`, `places` or `phrase`: how the cells below are shown.
     """
 
     label: str
@@ -55,33 +61,51 @@ class Heading(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table for the templates; `folded` are rows behind a disclosure, `total` closes the sum."""
+    """A table for the templates.
+
+    Attributes
+    ----------
+    folded
+        Rows behind a disclosure.
+    beyond
+        Number of rows that are not on the page.
+    total
+        Row that closes a sum.
+    """
 
     caption: str
     headings: tuple[Heading, ...]
     rows: tuple[tuple[Cell, ...], ...]
     folded: tuple[tuple[Cell, ...], ...] = ()
+    beyond: int = 0
     total: tuple[Cell, ...] | None = None
 
 
-def tabulate_history(history: Sequence[RunSummary]) -> Table:
+def fold_rows(
+    caption: str, headings: tuple[Heading, ...], rows: Sequence[tuple[Cell, ...]], shown: int = SHOWN_ROWS
+) -> Table:
+    """Make a table of which a page shows the first rows, folds the next and counts the others."""
+    kept = tuple(rows[:KEPT_ROWS])
+    return Table(caption, headings, kept[:shown], folded=kept[shown:], beyond=len(rows) - len(kept))
+
+
+def tabulate_history(history: Sequence[RunSummary], caption: str, language: Language = ENGLISH) -> Table:
     """List runs in the order given, each with a link to its report."""
-    rows = tuple(_tabulate_run(run) for run in history)
+    states = (phrase.word for phrase in STATES.values())
     return Table(
-        "Runs, newest first",
+        caption,
         (
             Heading("Started", "link"),
             Heading("Outcome", "phrase"),
-            *(Heading(label, "number") for label in ("Listed", *(phrase.word for phrase in STATES.values()))),
+            *(Heading(label, "number") for label in ("Listed", *states)),
             Heading("Read", "number"),
             Heading("Took", "number"),
         ),
-        rows[:SHOWN_RUNS],
-        folded=rows[SHOWN_RUNS:],
+        tuple(_tabulate_run(run, language) for run in history),
     )
 
 
-def tabulate_states(report: RunReport) -> Table:
+def tabulate_states(report: RunReport, language: Language = ENGLISH) -> Table:
     """Show the sum that must add up: one row a state, their sum, and what was listed."""
     counts = count_states(report)
     total = sum(counts.values())
@@ -98,22 +122,25 @@ def tabulate_states(report: RunReport) -> Table:
                 STATES[state],
                 format_count(count),
                 format_share(count, report.listed),
-                STATES[state].meaning,
+                language.say(STATES[state].meaning),
             )
             for state, count in counts.items()
         ),
         total=(
-            "Sum",
+            language.say("Sum"),
             format_count(total),
             format_share(total, report.listed),
-            f"{format_count(report.listed)} were listed.",
+            language.say("%(count)s were listed.", count=format_count(report.listed)),
         ),
     )
 
 
-def tabulate_reasons(report: RunReport, messages: Mapping[str, str]) -> Table:
+def tabulate_reasons(report: RunReport, messages: Mapping[str, str], language: Language = ENGLISH) -> Table:
     """List why objects are not published, most frequent first, each with what to do next."""
-    rules = {rule.rule_id: f"Broke a quality rule: {rule.description}" for rule in report.rules}
+    rules = {
+        rule.rule_id: language.say("Broke a quality rule: %(rule)s", rule=language.say(rule.description))
+        for rule in report.rules
+    }
     return _tabulate_codes("Reasons", "Objects", report.reasons, rules | dict(messages))
 
 
@@ -122,28 +149,18 @@ def tabulate_findings(report: RunReport, messages: Mapping[str, str]) -> Table:
     return _tabulate_codes("Findings", "Times", report.findings, messages)
 
 
-def tabulate_rules(rules: Sequence[RuleResult], caption: str) -> Table:
-    """List rules: those that withheld first, then those that warned, then the others, by id."""
-    order = list(SEVERITIES)
-    ranked = sorted(rules, key=lambda rule: (rule.success, order.index(rule.severity), rule.rule_id))
-    return Table(
-        caption,
-        (
-            Heading("Rule", "code"),
-            Heading("Result", "phrase"),
-            Heading("Severity"),
-            Heading("Scope"),
-            Heading("What it asks for"),
-            Heading("Broke it", "number"),
-            Heading("Checked", "number"),
-            Heading("Share", "number"),
-            Heading("Studies withheld", "number"),
-        ),
-        tuple(_tabulate_rule(rule) for rule in ranked),
-    )
+def tabulate_elements(report: RunReport, language: Language = ENGLISH) -> Table:
+    """List the elements that findings are about, most frequent first."""
+    total = sum(report.elements.values())
+    rows = [
+        (language.say(name), format_count(count), format_share(count, total))
+        for name, count in rank(report.elements).items()
+    ]
+    headings = (Heading("Element", "code"), Heading("Times", "number"), Heading("Share", "number"))
+    return fold_rows("Findings by element", headings, rows, shown=8)
 
 
-def tabulate_modalities(report: RunReport) -> Table:
+def tabulate_modalities(report: RunReport, language: Language = ENGLISH) -> Table:
     """Count published instances by defined term."""
     counts = fold_modalities(report.modalities)
     total = sum(counts.values())
@@ -157,8 +174,8 @@ def tabulate_modalities(report: RunReport) -> Table:
         ),
         tuple(
             (
-                term,
-                MODALITIES.get(term, "Any other value"),
+                term if term in MODALITIES else language.say(term),
+                language.say(MODALITIES.get(term, "Any other value, or none")),
                 format_count(count),
                 format_share(count, total),
             )
@@ -167,7 +184,58 @@ def tabulate_modalities(report: RunReport) -> Table:
     )
 
 
-def tabulate_phases(report: RunReport) -> Table:
+def tabulate_vendors(vendors: Mapping[str, int], language: Language = ENGLISH) -> Table:
+    """Count published instances by make of equipment, in the order given."""
+    total = sum(vendors.values())
+    return Table(
+        "Published instances by make",
+        (Heading("Make"), Heading("Instances", "number"), Heading("Share", "number")),
+        tuple(
+            (language.say(name), format_count(count), format_share(count, total))
+            for name, count in vendors.items()
+        ),
+    )
+
+
+def tabulate_completeness(report: RunReport) -> Table:
+    """Show in how many of the judged instances each element has a value, the fullest first."""
+    shares = measure_completeness(report)
+    return fold_rows(
+        "Completeness by element",
+        (
+            Heading("Element", "code"),
+            Heading("With a value", "number"),
+            Heading("Without", "number"),
+            Heading("Share", "number"),
+        ),
+        [
+            (
+                name,
+                format_count(report.instances - report.nulls[name]),
+                format_count(report.nulls[name]),
+                format_share(report.instances - report.nulls[name], report.instances),
+            )
+            for name in shares
+        ],
+        shown=len(pick_completeness(shares)),
+    )
+
+
+def measure_completeness(report: RunReport) -> dict[str, float]:
+    """Give the share of instances with a value (0 to 100), by element, the fullest first."""
+    if not report.instances:
+        return {}
+    filled = {name: report.instances - nulls for name, nulls in report.nulls.items()}
+    return {name: 100 * count / report.instances for name, count in rank(filled).items()}
+
+
+def pick_completeness(shares: Mapping[str, float]) -> dict[str, float]:
+    """Choose what a chart has room for: elements that some instances have and others lack, the fullest first."""
+    mixed = {name: share for name, share in shares.items() if 0 < share < 100}
+    return dict(list((mixed or shares).items())[:16])
+
+
+def tabulate_phases(report: RunReport, language: Language = ENGLISH) -> Table:
     """Show where the time went and how fast each phase was for what the run read."""
     total = sum(report.seconds.values())
     objects = report.listed - report.unchanged
@@ -182,8 +250,8 @@ def tabulate_phases(report: RunReport) -> Table:
         ),
         tuple(
             (
-                phase,
-                format_seconds(seconds),
+                language.say(phase),
+                format_seconds(seconds, language),
                 format_share(seconds, total),
                 format_rate(objects, seconds),
                 format_rate(report.bytes_read / 1e6, seconds),
@@ -191,8 +259,8 @@ def tabulate_phases(report: RunReport) -> Table:
             for phase, seconds in report.seconds.items()
         ),
         total=(
-            "All phases",
-            format_seconds(total),
+            language.say("All phases"),
+            format_seconds(total, language),
             format_share(total, total),
             format_rate(objects, total),
             format_rate(report.bytes_read / 1e6, total),
@@ -200,10 +268,10 @@ def tabulate_phases(report: RunReport) -> Table:
     )
 
 
-def tabulate_contract(contract: Contract) -> Table:
+def tabulate_contract(contract: Contract, language: Language = ENGLISH) -> Table:
     """List a table's columns as the data dictionary has them."""
     return Table(
-        f"Columns of {contract.name}",
+        contract.name,
         (
             Heading("Column", "code"),
             Heading("Type"),
@@ -215,9 +283,9 @@ def tabulate_contract(contract: Contract) -> Table:
             (
                 column.name,
                 format_type(column.type),
-                "yes" if column.nullable else "no",
+                language.say("yes") if column.nullable else language.say("no"),
                 NONE if column.tag is None else format_tag(column.tag),
-                column.meaning,
+                language.say(column.meaning),
             )
             for column in contract.columns
         ),
@@ -229,39 +297,28 @@ def count_states(report: RunReport) -> dict[State, int]:
     return {state: int(getattr(report, state.value)) for state in State}
 
 
+def rank(counts: Mapping[str, int]) -> dict[str, int]:
+    """Order counts, the largest first, equals by name."""
+    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+
+
 def _tabulate_codes(caption: str, unit: str, counts: Mapping[str, int], messages: Mapping[str, str]) -> Table:
-    rows = tuple(
-        (code, format_count(count), messages.get(code, NONE))
-        for code, count in sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    rows = [(code, format_count(count), messages.get(code, NONE)) for code, count in rank(counts).items()]
+    headings = (
+        Heading("Code", "code"),
+        Heading(unit, "number"),
+        Heading("What it means, and what to do next"),
     )
-    return Table(
-        caption,
-        (Heading("Code", "code"), Heading(unit, "number"), Heading("What it means, and what to do next")),
-        rows[:SHOWN_ROWS],
-        folded=rows[SHOWN_ROWS:],
-    )
+    return fold_rows(caption, headings, rows)
 
 
-def _tabulate_run(run: RunSummary) -> tuple[Cell, ...]:
+def _tabulate_run(run: RunSummary, language: Language) -> tuple[Cell, ...]:
+    page = language.name_page(f"runs/{run.run_id}/index.html")
     return (
-        Link(f"runs/{run.run_id}/index.html", format_moment(run.started_at)),
+        Link(page, format_moment(run.started_at, language)),
         OUTCOMES[run.outcome],
         format_count(run.listed),
         *(format_count(run.count(state)) for state in State),
-        format_bytes(run.bytes_read),
-        format_seconds(seconds_between(run.started_at, run.ended_at)),
-    )
-
-
-def _tabulate_rule(rule: RuleResult) -> tuple[Cell, ...]:
-    return (
-        rule.rule_id,
-        PASSED if rule.success else SEVERITIES[rule.severity],
-        rule.severity,
-        rule.scope,
-        rule.description,
-        format_count(rule.unexpected),
-        format_count(rule.evaluated),
-        format_share(rule.unexpected, rule.evaluated),
-        format_count(rule.studies_failed),
+        format_bytes(run.bytes_read, language),
+        format_seconds(seconds_between(run.started_at, run.ended_at), language),
     )

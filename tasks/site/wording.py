@@ -1,10 +1,14 @@
-"""What a run's numbers say, in sentences: a reviewer reads these first and often nothing else."""
+"""What a run's numbers say, in sentences: a reviewer reads these first and often nothing else.
+
+Words and sentences stand here in English; `Language` has their Chinese.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
 from typing import NamedTuple
 
+from expectations.language import ENGLISH, Language
 from tasks.records import Outcome, RunReport, State
 from tasks.site.formats import format_count, format_number_of
 from tasks.site.history import RunSummary
@@ -63,61 +67,94 @@ SEVERITIES = {
 
 PASSED = Phrase("Passed", "good", "nothing broke the rule")
 
+PHASES = ("start", "discover", "process", "audit", "publish", "emit", "stop", "other")
+"""What a run spends its time on."""
 
-def tell_states(report: RunReport | RunSummary) -> str:
+_HELD = {
+    State.WITHHELD: "%(count)s withheld",
+    State.QUARANTINED: "%(count)s quarantined",
+    State.DUPLICATE: "%(count)s duplicate",
+}
+_BROKEN = {
+    "critical": "%(count)s failed",
+    "warning": "%(count)s warned",
+    "info": "%(count)s noted",
+}
+
+
+def tell_states(report: RunReport | RunSummary, language: Language = ENGLISH) -> str:
     """Say in a sentence or two where the listed objects went."""
     if not report.listed:
-        return "The source held no objects."
-    objects = format_number_of(report.listed, "object")
+        return language.say("The source held no objects.")
+    objects = format_number_of(report.listed, "object", language)
     if report.published == report.listed:
-        told = f"All {objects} listed are published"
+        told = language.say("All %(objects)s listed are published", objects=objects)
     else:
-        told = f"{format_count(report.published)} of the {objects} listed are published"
-    return "; ".join(filter(None, (told, _tell_rest(report)))) + "." + _tell_unchanged(report)
-
-
-def _tell_rest(report: RunReport | RunSummary) -> str:
-    counts = (
-        (report.withheld, "withheld"),
-        (report.quarantined, "quarantined"),
-        (report.duplicate, "duplicate"),
+        told = language.say(
+            "%(published)s of the %(objects)s listed are published",
+            published=format_count(report.published),
+            objects=objects,
+        )
+    rest = join_words(
+        [
+            language.say(text, count=format_count(getattr(report, state)))
+            for state, text in _HELD.items()
+            if getattr(report, state)
+        ],
+        language,
     )
-    return join_words([f"{format_count(count)} {word}" for count, word in counts if count])
+    told = language.say("%(told)s; %(rest)s.", told=told, rest=rest) if rest else told + language.say(".")
+    return told + _tell_unchanged(report, language)
 
 
-def _tell_unchanged(report: RunReport | RunSummary) -> str:
+def _tell_unchanged(report: RunReport | RunSummary, language: Language) -> str:
     if not report.unchanged:
         return ""
-    return f" {format_count(report.unchanged)} were settled by an earlier run and not read again."
+    return language.say(
+        " %(count)s were settled by an earlier run and not read again.", count=format_count(report.unchanged)
+    )
 
 
-def tell_balance(report: RunReport) -> Phrase:
+def tell_balance(report: RunReport, language: Language = ENGLISH) -> Phrase:
     """Say whether listed = published + withheld + quarantined + duplicate."""
     missing = report.listed - sum(getattr(report, state.value) for state in State)
     if not missing:
-        return Phrase("The sum adds up", "good", "Every object listed is accounted for.")
+        return Phrase(
+            language.say("The sum adds up."), "good", language.say("Every object listed is accounted for.")
+        )
     return Phrase(
-        "The sum does not add up",
+        language.say("The sum does not add up."),
         "bad",
-        f"Listed and the sum of the states differ by {format_count(abs(missing))}. Do not rely on this run; "
-        "compare restricted/ledger with the source.",
+        language.say(
+            "Listed and the sum of the states differ by %(count)s. Do not rely on this run; "
+            "compare restricted/ledger with the source.",
+            count=format_count(abs(missing)),
+        ),
     )
 
 
-def tell_rules(report: RunReport) -> str:
-    """Say how many rules ran and how they ended."""
+def tell_rules(report: RunReport, language: Language = ENGLISH) -> str:
+    """Say how many checks ran and how they ended."""
     if not report.rules:
-        return "No rule was run: there was nothing new to judge."
+        return language.say("No rule was run: there was nothing new to judge.")
     counts = Counter(rule.severity for rule in report.rules if not rule.success)
-    broken = [
-        f"{counts[severity]} {phrase.word.lower()}"
-        for severity, phrase in SEVERITIES.items()
-        if counts[severity]
+    ended = [
+        language.say("%(count)s passed", count=format_count(sum(rule.success for rule in report.rules))),
+        *(
+            language.say(text, count=format_count(counts[severity]))
+            for severity, text in _BROKEN.items()
+            if counts[severity]
+        ),
     ]
-    passed = sum(rule.success for rule in report.rules)
-    return f"{format_number_of(len(report.rules), 'rule')} ran: {join_words([f'{passed} passed', *broken])}."
+    return language.say(
+        "%(checks)s of %(rules)s ran: %(ended)s.",
+        checks=format_number_of(len(report.rules), "check", language),
+        rules=format_number_of(len({rule.rule_id for rule in report.rules}), "rule", language),
+        ended=join_words(ended, language),
+    )
 
 
-def join_words(words: list[str]) -> str:
+def join_words(words: list[str], language: Language = ENGLISH) -> str:
     """Join as in a sentence: `a`, `a and b`, `a, b and c`."""
-    return " and ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))
+    first = language.say(", ").join(words[:-1])
+    return language.say(" and ").join(filter(None, (first, *words[-1:])))

@@ -13,7 +13,8 @@ from tests.expectations.defects import CASES
 from tests.expectations.rows_of import CLEAN_RUN, make_study, to_tables
 
 TABLES = ["run", "studies", "series", "instances"]
-CSP = "default-src 'none'; style-src 'self'; img-src 'self' data:"
+CSP = "default-src 'none'; style-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'"
+AROUND = {"../index.html", "../../../index.html", "../index.zh.html", "../../../index.zh.html"}
 LOADING = {
     "script",
     "iframe",
@@ -75,8 +76,9 @@ def pages(docs: Path) -> dict[str, Parsed]:
 def test_there_is_a_page_and_a_result_for_each_table(docs: Path) -> None:
     expected = {
         "index.html",
+        "index.zh.html",
         "style.css",
-        *(f"{table}.{kind}" for table in TABLES for kind in ("html", "json")),
+        *(f"{table}.{kind}" for table in TABLES for kind in ("html", "zh.html", "json")),
     }
     assert {path.name for path in docs.rglob("*")} == expected
 
@@ -84,7 +86,8 @@ def test_there_is_a_page_and_a_result_for_each_table(docs: Path) -> None:
 def test_pages_load_nothing_but_the_stylesheet_beside_them(docs: Path, pages: dict[str, Parsed]) -> None:
     for page in pages.values():
         assert not LOADING & set(page.tags)
-        assert page.tags.count("link") == 1
+        assert page.attributes.count(("rel", "stylesheet")) == 1
+        assert page.tags.count("link") == 3  # besides, an empty icon and the page in the other language
         assert ("content", CSP) in page.attributes
         assert not [name for name, _ in page.attributes if name.startswith("on") or name in {"src", "style"}]
     everything = "".join(path.read_text("utf-8") for path in docs.glob("*.*ml"))
@@ -103,6 +106,8 @@ def test_every_link_leads_somewhere(docs: Path, pages: dict[str, Parsed]) -> Non
     anchors = {name: {value for key, value in page.attributes if key == "id"} for name, page in pages.items()}
     for name, page in pages.items():
         for link in (value for key, value in page.attributes if key == "href" and value):
+            if link in AROUND | {"data:,"}:
+                continue
             file, _, anchor = link.partition("#")
             assert (docs / (file or name)).is_file()
             assert not anchor or anchor in anchors[file or name]
@@ -131,6 +136,15 @@ def test_a_page_shows_severity_rule_statement_and_counts(pages: dict[str, Parsed
     assert "If Modality IN (CR, CT, DX, MG, PX, RF, XA), then values must be" in text
     assert "Values must have the form of the VR AS." in text
     assert "1 of " in text
+
+
+def test_the_same_page_is_there_in_chinese(pages: dict[str, Parsed]) -> None:
+    english, chinese = pages["instances.html"], pages["instances.zh.html"]
+    assert ("lang", "zh-Hans") in chinese.attributes
+    assert ("href", "instances.html") in chinese.attributes
+    assert ("href", "instances.zh.html") in english.attributes
+    assert english.tags.count("tr") == chinese.tags.count("tr")
+    assert "已评估的期望" in chinese.text
 
 
 def test_names_are_escaped(pages: dict[str, Parsed]) -> None:

@@ -8,8 +8,9 @@ from typing import NamedTuple
 import pytest
 
 from tasks.records import Outcome, RuleResult, RunReport
-from tasks.site.history import RunSummary, summarize_run
-from tasks.site.pages import Evidence, Section
+from tasks.site.history import RunSummary, Trend, summarize_run
+from tasks.site.pages import Evidence, RunStory
+from tasks.site.review import Proposal, Review, Section
 
 HOSTILE = "<script>alert('x')</script>\"&{{ 7 * 7 }}"
 
@@ -17,11 +18,12 @@ HOSTILE = "<script>alert('x')</script>\"&{{ 7 * 7 }}"
 class Site(NamedTuple):
     """What the pages are made of."""
 
-    report: RunReport
+    story: RunStory
     history: list[RunSummary]
-    messages: dict[str, str]
-    described: list[Section]
-    evidence: Evidence
+
+    @property
+    def report(self) -> RunReport:
+        return self.story.report
 
 
 def make_rule(rule_id: str, severity: str, scope: str, unexpected: int, text: str = "") -> RuleResult:
@@ -37,6 +39,7 @@ def make_rule(rule_id: str, severity: str, scope: str, unexpected: int, text: st
         unexpected=unexpected,
         unexpected_percent=100 * unexpected / 1029,
         studies_failed=min(unexpected, 2),
+        table={"instance": "instances", "study": "studies"}.get(scope, scope),
     )
 
 
@@ -69,6 +72,10 @@ def make_report() -> RunReport:
         studies=41,
         series=118,
         modalities={"CT": 560, "MR": 533, "DOE^JANE": 12},
+        vendors={"Siemens Healthineers": 900, "other": 205},
+        elements={"StudyDate": 300, "private element": 60, "whole object": 40},
+        instances=1029,
+        nulls={"StudyDate": 0, "PatientAge": 412, "PatientWeight": 1029},
     )
 
 
@@ -81,16 +88,34 @@ def make_site(report: RunReport) -> Site:
         started_at="2026-11-20T22:00:01+00:00",
         ended_at="2026-11-20T22:02:05+00:00",
     )
-    return Site(
-        report,
-        [earlier, summarize_run(report)],
-        {"TRUNCATED": "The object ends too early; ask for it again.", "ODD_LENGTH": "A value was padded."},
-        [
-            Section("Removed", ("Patient's Name (0010,0010).",)),
-            Section("Kept", tuple(f"Line {n}." for n in range(20))),
-        ],
-        Evidence("validation/index.html", "../../../lineage/01993e0c.ndjson", "report.json"),
+    points = tuple((f"2026-11-{day}T22:00:00+00:00", 90.0 + day % 3) for day in range(10, 22))
+    review = Review(
+        described=(
+            Section("Removed", (("Patient's Name (0010,0010)", "removed."),)),
+            Section("Kept", tuple((f"R{n:03}", f"Line {n}.") for n in range(20))),
+        ),
+        trends=(
+            Trend("R012", "What R012 asks for.", "percent", points, 89.5, 92.5),
+            Trend("R003", "What R003 asks for.", "percent", points, 91.5, 92.5),
+        ),
+        proposals=(
+            Proposal("R012", "Allow what is usual", "- id: R012\n  mostly: 0.95\n", (("studies", 3, 0),)),
+        ),
     )
+    story = RunStory(
+        report,
+        {
+            "en": {
+                "TRUNCATED": "The object ends too early; ask for it again.",
+                "ODD_LENGTH": "A value was padded.",
+            },
+            "zh-Hans": {"TRUNCATED": "对象过早结束；请重新发送。", "ODD_LENGTH": "已补齐一个值。"},
+        },
+        review,
+        Evidence("validation", "../../../lineage/01993e0c.ndjson", "report.json"),
+        earlier,
+    )
+    return Site(story, [earlier, summarize_run(report)])
 
 
 @pytest.fixture(name="hostile_site")
@@ -103,6 +128,9 @@ def make_hostile_site(site: Site) -> Site:
         findings={HOSTILE: 1},
         seconds={HOSTILE: 1.0},
         modalities={HOSTILE: 3},
+        vendors={HOSTILE: 3},
+        elements={HOSTILE: 3},
+        nulls={HOSTILE: 3},
         docs=HOSTILE,
         target=HOSTILE,
         started_at=HOSTILE,
@@ -113,13 +141,21 @@ def make_hostile_site(site: Site) -> Site:
             ),
         ),
     )
-    return Site(
+    story = RunStory(
         report,
+        {"en": {HOSTILE: HOSTILE}, "zh-Hans": {HOSTILE: HOSTILE}},
+        Review(
+            (Section(HOSTILE, ((HOSTILE, HOSTILE),)),),
+            (Trend(HOSTILE, HOSTILE, "number", ((HOSTILE, 1), (HOSTILE, 2)), 0, 1),),
+            (Proposal(HOSTILE, HOSTILE, HOSTILE, ((HOSTILE, 1, 2),)),),
+        ),
+        Evidence("validation/<script>", None),
+        dataclasses.replace(site.history[0], run_id=HOSTILE, started_at=HOSTILE),
+    )
+    return Site(
+        story,
         [
             dataclasses.replace(run, run_id=HOSTILE, started_at=HOSTILE, ended_at=HOSTILE)
             for run in site.history
         ],
-        {HOSTILE: HOSTILE},
-        [Section(HOSTILE, (HOSTILE,))],
-        Evidence("validation/<script>.html", None),
     )

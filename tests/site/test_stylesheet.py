@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import re
 from importlib import resources
+from itertools import combinations
 
 import pytest
+
+from tests.site.contrast import EYES, contrast, difference
 
 CSS = resources.files("tasks.site").joinpath("assets/site.css").read_text()
 LIGHT, DARK = (
@@ -16,19 +19,6 @@ READ_AS_TEXT = ("ink", "muted", "link")
 SEEN_AS_SHAPE = ("good", "held", "bad", "quiet", "bar")
 
 
-def luminance(colour: str) -> float:
-    """Relative luminance, 0 to 1 (WCAG 2.2)."""
-    channels = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
-    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
-    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-
-
-def contrast(one: str, other: str) -> float:
-    """Contrast ratio, 1 to 21 (WCAG 2.2)."""
-    dark, light = sorted((luminance(one), luminance(other)))
-    return (light + 0.05) / (dark + 0.05)
-
-
 @pytest.mark.parametrize("scheme", [LIGHT, DARK], ids=["light", "dark"])
 @pytest.mark.parametrize("ground", ["paper", "raised"])
 def test_text_and_shapes_stand_out_from_their_ground(scheme: dict[str, str], ground: str) -> None:
@@ -36,6 +26,23 @@ def test_text_and_shapes_stand_out_from_their_ground(scheme: dict[str, str], gro
         assert contrast(scheme[name], scheme[ground]) >= 4.5, name
     for name in SEEN_AS_SHAPE:
         assert contrast(scheme[name], scheme[ground]) >= 3, name
+
+
+@pytest.mark.parametrize("scheme", [LIGHT, DARK], ids=["light", "dark"])
+@pytest.mark.parametrize("eyes", list(EYES))
+def test_no_two_states_look_alike_to_colour_blind_eyes(scheme: dict[str, str], eyes: str) -> None:
+    for one, other in combinations(("good", "held", "bad", "quiet"), 2):
+        assert difference(scheme[one], scheme[other], eyes) >= 20, (one, other)
+
+
+def test_the_data_docs_look_like_the_site_around_them() -> None:
+    css = resources.files("expectations").joinpath("pages/style.css").read_text()
+    for ours, block in zip((LIGHT, DARK), re.findall(r":root \{(.*?)\}", css, re.S), strict=False):
+        theirs = dict(re.findall(r"--([a-z-]+): (#[0-9a-f]{6});", block))
+        for name in ("paper", "raised", "ink", "muted", "line", "link"):
+            assert theirs[name] == ours[name], name
+        for name in set(theirs) - {"paper", "raised", "line"}:
+            assert contrast(theirs[name], theirs["paper"]) >= 4.5, name
 
 
 def test_both_schemes_have_every_colour() -> None:

@@ -1,0 +1,62 @@
+"""What a run's page shows beside the counts of its report, kept as JSON so that the page can be made again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tasks.site.history import Trend
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """What `dicomflow describe` says about one subject, such as what is removed.
+
+    Attributes
+    ----------
+    lines
+        What it is about, and sentences on what is done; they are data of ours (profiles, rules), never of
+        a source.
+    """
+
+    title: str
+    lines: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A change of the rules that would answer a breach; people apply it, nothing changes itself.
+
+    Attributes
+    ----------
+    rule_id
+        Rule that broke; empty where the proposal is a new rule.
+    title
+        What to change, in a few words.
+    snippet
+        The change as YAML, ready for the rule table.
+    effects
+        What a shadow run with the change measured, such as `studies withheld` 12 and 0: what, before, after.
+    """
+
+    rule_id: str
+    title: str
+    snippet: str
+    effects: tuple[tuple[str, float, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """What a run's page shows beside the counts of its report.
+
+    Attributes
+    ----------
+    trends
+        Figures of rules over the runs, each with the band it is expected in.
+    """
+
+    described: tuple[Section, ...] = ()
+    trends: tuple[Trend, ...] = ()
+    proposals: tuple[Proposal, ...] = ()
+
+
+NO_REVIEW = Review()
