@@ -160,6 +160,7 @@ def make_plan(settings: Settings, selection: Selection | None = None) -> RunPlan
         refused=settings.refused_codes,
         batch_objects=settings.batch_objects,
         batch_bytes=settings.batch_bytes,
+        listing=settings.listing,
         replay=selection,
     )
 

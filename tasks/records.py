@@ -144,6 +144,8 @@ class RunPlan:
         Where a worker finds the key, if not in its environment; never the key.
     s3
         Options for `storage.open_store` on both sides.
+    listing
+        Place of a list of the source's objects; empty where the source is listed.
     parser
         Options of the careful reader, as `tasks.sandbox.options.ParserOptions` takes them.
     check_pixels
@@ -166,6 +168,7 @@ class RunPlan:
     key_file: str | None = None
     key_block: str | None = None
     s3: tuple[tuple[str, str | bool | float], ...] = ()
+    listing: str = ""
     parser: tuple[tuple[str, int | float | tuple[str, ...]], ...] = ()
     check_pixels: str = "structure"
     refused: tuple[str, ...] = ()

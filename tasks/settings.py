@@ -46,6 +46,11 @@ class Settings(BaseSettings):
     )
 
     source: str = Field("", description="Folder, file or s3://bucket/prefix to read.")
+    listing: str = Field(
+        "",
+        description="A list of the source's objects instead of listing it, on S3: an S3 Inventory's manifest.json, "
+        "or a CSV, Parquet or text file of keys, local or s3://.",
+    )
     target: str = Field("", description="Folder or s3://bucket/prefix to write.")
     outputs: frozenset[Output] = Field(
         frozenset(Output), description="What to write: dicom (cleaned files), metadata (tables), or both."

@@ -56,7 +56,7 @@ def list_source(plan: RunPlan, store: Store) -> Listed:
         return ahead
     if plan.replay is not None:
         return _list_replayed(plan, plan.replay, store)
-    split = _read_ledger(store).split(list_objects(plan.source, dict(plan.s3)))
+    split = _read_ledger(store).split(list_objects(plan.source, dict(plan.s3), plan.listing))
     pending = sort_objects(split)
     listing = Listing(
         listed=split.listed,

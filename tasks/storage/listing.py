@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tasks.storage.s3_bucket import Bucket, Listed
 
 
-def list_objects(uri: str, options: Mapping[str, object]) -> Iterator[SourceObject]:
+def list_objects(uri: str, options: Mapping[str, object], listing: str = "") -> Iterator[SourceObject]:
     """List a source, which may be a folder, a single file, or an S3 prefix; in no particular order.
 
     A local source is named by its real path, whatever link the operator came by: one file, one URI.
@@ -32,6 +32,8 @@ def list_objects(uri: str, options: Mapping[str, object]) -> Iterator[SourceObje
     ----------
     options
         S3 options, see `tasks.storage.s3_options.S3Options`; ignored for a folder.
+    listing
+        A list of the objects to take instead of all (`tasks.storage.listing_file`); for S3 only.
 
     Raises
     ------
@@ -42,8 +44,12 @@ def list_objects(uri: str, options: Mapping[str, object]) -> Iterator[SourceObje
     """
     match parse_place(uri):
         case S3Place(bucket, key):
-            return _list_bucket(bucket, key, options)
+            return _list_bucket(bucket, key, options, listing)
         case path:
+            if listing:
+                raise ConfigurationError(
+                    "The setting listing is for a source on S3; a folder is read as it is."
+                )
             return _list_local(os.path.realpath(path))
 
 
@@ -122,11 +128,26 @@ def describe_local(path: bytes, status: os.stat_result) -> SourceObject:
     return SourceObject(file_uri(path), status.st_size, version_of(status), kind)
 
 
-def _list_bucket(name: str, key: str, options: Mapping[str, object]) -> Iterator[SourceObject]:
+def _list_bucket(name: str, key: str, options: Mapping[str, object], listing: str) -> Iterator[SourceObject]:
     """List a prefix. An object's version is its ETag: listings do not give version ids."""
     from tasks.storage.s3_bucket import Bucket  # most of a second, for S3 only
 
-    return _list_keys(Bucket(name, parse_options(options)), key)
+    bucket = Bucket(name, parse_options(options))
+    return _list_keys(bucket, key) if not listing else _take_list(bucket, key, listing)
+
+
+def _take_list(bucket: Bucket, key: str, listing: str) -> Iterator[SourceObject]:
+    """Take a list of somebody else's: those of its keys that lie in SOURCE."""
+    from tasks.storage.listing_file import complete, read_entries  # with Parquet, which few need
+
+    prefix = f"{key}/" if key else ""
+    inside = (
+        entry
+        for entry in read_entries(listing, bucket.options, bucket.name)
+        if (entry.key.startswith(prefix) or entry.key == key) and not entry.key.endswith("/")
+    )
+    for entry in complete(inside, bucket):
+        yield SourceObject(f"s3://{bucket.name}/{entry.key}", entry.size_bytes or 0, entry.etag or "")
 
 
 def _list_keys(bucket: Bucket, key: str) -> Iterator[SourceObject]:
@@ -141,7 +162,9 @@ def _list_keys(bucket: Bucket, key: str) -> Iterator[SourceObject]:
 
 
 def _take_listed(bucket: Bucket, prefix: str) -> Iterator[Listed]:
-    pages = bucket.list_pages(prefix)
+    from tasks.storage.s3_listing import list_sharded
+
+    pages = list_sharded(bucket, prefix)
     while True:
         try:
             page = next(pages, None)

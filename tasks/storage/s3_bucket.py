@@ -38,6 +38,11 @@ class Listed(NamedTuple):
     etag: str
 
 
+def listed_in(answer: Mapping[str, Any]) -> list[Listed]:
+    """Give the objects of a page."""
+    return [Listed(item["Key"], item["Size"], item["ETag"].strip('"')) for item in answer.get("Contents", ())]
+
+
 class UnfinishedUpload(NamedTuple):
     """A multipart upload that was begun (seconds since 1970) and not ended."""
 
@@ -106,10 +111,7 @@ class Bucket:
         follow: dict[str, object] = {}
         while True:
             answer = self.call("list_objects_v2", Prefix=prefix, **follow)
-            yield [
-                Listed(item["Key"], item["Size"], item["ETag"].strip('"'))
-                for item in answer.get("Contents", ())
-            ]
+            yield listed_in(answer)
             if not answer.get("IsTruncated"):
                 return
             follow = {"ContinuationToken": answer["NextContinuationToken"]}
