@@ -41,6 +41,16 @@ def agreed_files(every: int = 1) -> Iterator[tuple[Path, dict[str, str]]]:
         yield SHARED / row["file"], row
 
 
+def hostile_groups() -> Iterator[tuple[Path, dict[str, str]]]:
+    """Folders of the hostile corpus whose files make a case together, with their manifest rows."""
+    if not SHARED.is_dir():
+        return
+    with (SHARED / "hostile" / "manifest.csv").open(encoding="utf-8-sig", newline="") as file:
+        for row in csv.DictReader(file):
+            if row["kind"] == "group":
+                yield (SHARED / "hostile" / row["path"]).parent, row
+
+
 def hostile_cases() -> Iterator[tuple[Path, dict[str, str]]]:
     """Single-file cases of the hostile corpus with their manifest rows."""
     if not SHARED.is_dir():

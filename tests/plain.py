@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import pytest
 
@@ -28,6 +29,7 @@ class PlainRun:
     outputs: str = "both"
     batch_objects: int = 1000
     selection: Selection | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
 
     def __enter__(self) -> Self:
         self.monkeypatch.setenv("DICOMFLOW_KEY", KEY_TEXT)
@@ -38,6 +40,7 @@ class PlainRun:
             target=str(self.root / "target"),
             outputs=self.outputs,
             batch_objects=self.batch_objects,
+            **self.options,
         )
         self.plan: RunPlan = self._stack.enter_context(open_run(self.settings, self.selection)).plan
         return self

@@ -54,6 +54,7 @@ _SEQUENCE_END = b"\xfe\xff\xdd\xe0\0\0\0\0"
 _COPIED = 1 << 30
 _CANNOT = frozenset({errno.EXDEV, errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP, errno.EBADF})
 _PADDING = b"\0 "
+_META_GROUP = 0x0002
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -157,8 +158,7 @@ def _splice_plain(source: ByteSource, edits: Edits, limits: Limits) -> Spliced:
     if len(named) < 2 or any(path[0] >= 0x7FE00000 for path in edits):
         raise Unusual
     class_uid, instance_uid = (
-        element_of(named[tag], explicit=meta.explicit).value.strip(_PADDING).decode("latin-1")
-        for tag in (_SOP_CLASS_UID, _SOP_INSTANCE_UID)
+        _uid_of(element_of(named[tag], explicit=meta.explicit)) for tag in (_SOP_CLASS_UID, _SOP_INSTANCE_UID)
     )
     head = encode_meta(class_uid, instance_uid, meta.transfer_syntax) + b"".join(cut)
     end = _end_of_pixels(source, spans, meta.transfer_syntax)
@@ -253,17 +253,22 @@ def _edit_item(span: bytes, path: Path, element: Element | None, explicit: bool)
     return span[:4] + len(edited).to_bytes(4, "little") + edited
 
 
+def _uid_of(element: Element) -> str:
+    """Read a UID for the file meta information, which holds ASCII and nothing else (PS3.5 section 9.1)."""
+    return element.value.strip(_PADDING).decode("ascii", "ignore")
+
+
 # -- any other file ---------------------------------------------------------------------------------------
 
 
 def _splice_carefully(header: Header, edits: Edits) -> Spliced:
-    dataset = header.dataset
+    # Of group 0002 there is nothing in a data set; sorted to its front, it would be taken for file meta information.
+    dataset = DataSet((tag, element) for tag, element in header.dataset.items() if tag >> 16 != _META_GROUP)
     for path, element in edits.items():
         dataset = _edit_dataset(dataset, path, element)
     explicit = header.transfer_syntax != IMPLICIT_LITTLE_ENDIAN
     class_uid, instance_uid = (
-        dataset[tag].value.strip(_PADDING).decode("latin-1") if tag in dataset else ""
-        for tag in (_SOP_CLASS_UID, _SOP_INSTANCE_UID)
+        _uid_of(dataset[tag]) if tag in dataset else "" for tag in (_SOP_CLASS_UID, _SOP_INSTANCE_UID)
     )
     before, after = split_at_payload(dataset, header.payload)
     head = encode_meta(class_uid, instance_uid, header.transfer_syntax) + encode_dataset(

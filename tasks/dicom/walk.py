@@ -153,7 +153,7 @@ class Walker:
         if tag > previous:
             return False
         if last_tag in PIXEL_TAGS:
-            return True
+            return tag not in PIXEL_TAGS
         rest = self.window[position : position + 128]
         if tag == 0 and not rest.strip(b"\0"):
             return True
