@@ -290,6 +290,16 @@ def verify(
 
 
 @app.command()
+def docs(target: Target, config: Config = None, as_json: AsJson = False) -> None:
+    """Write the pages of TARGET again from the reports of its runs; no data is read and no run is made."""
+    from flows.show import print_docs
+    from tasks.settings import load_settings
+
+    with _errors_explained(as_json=as_json):
+        print_docs(load_settings(config, target=target), as_json=as_json)
+
+
+@app.command()
 def serve(
     cron: Annotated[str, typer.Option(help="When to run, as a cron expression.")] = "0 2 * * *",
     timezone: Annotated[

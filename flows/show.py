@@ -1,4 +1,4 @@
-"""`dicomflow show`: the last runs of a target, and how its objects ended and why."""
+"""`dicomflow show`: the last runs of a target, and how its objects ended and why; `docs`: the same as pages."""
 
 from __future__ import annotations
 
@@ -35,6 +35,19 @@ def print_history(settings: Settings, last: int, *, as_json: bool) -> None:
     console = Console()
     console.print(_table_of_runs(runs, unfinished))
     console.print(_table_of_states(states))
+
+
+def print_docs(settings: Settings, *, as_json: bool) -> None:
+    """Write every page of the target again, and say where they begin."""
+    from tasks.docs import rewrite_docs
+
+    store = open_store(settings.target, settings.s3.model_dump(exclude_defaults=True))
+    runs = rewrite_docs(store)
+    index = store.url(f"{layout.DOCS}/index.html")
+    if as_json:
+        sys.stdout.write(orjson.dumps({"runs": runs, "docs": index}).decode() + "\n")
+        return
+    Console().print(f"The pages of {runs} runs are written; they begin at {index}", highlight=False)
 
 
 def count_states(store: Store) -> dict[tuple[str, str], int]:

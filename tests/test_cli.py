@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from flows.cli import EXIT_CODES_HELP, ExitCode, app
 from tests.builders import KEY_TEXT, write_study
 
-COMMANDS = ("clean", "replay", "demo", "keygen", "describe", "show", "verify", "serve")
+COMMANDS = ("clean", "replay", "demo", "keygen", "describe", "show", "verify", "docs", "serve")
 
 
 @pytest.fixture
