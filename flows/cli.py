@@ -70,7 +70,7 @@ Outputs = Annotated[
     typer.Option(help="dicom (cleaned files), metadata (tables only), or both. Default: both."),
 ]
 Profile = Annotated[
-    str | None, typer.Option(help="De-identification profile: research, basic, or a YAML file.")
+    str | None, typer.Option(help="De-identification profile: research, basic, strict, or a YAML file.")
 ]
 Rules = Annotated[str | None, typer.Option(help="Quality rules, a YAML file. Default: the shipped table.")]
 KeyFile = Annotated[Path | None, typer.Option(help="File with the secret key; see `dicomflow keygen`.")]

@@ -133,7 +133,10 @@ def clean_instance(
     if payload is not None and needs_pixel_review(header.dataset):
         return Reject("PIXEL_REVIEW")
     clean = _encode(header, deidentified, payload, (*header.findings, *repairs, *doubts), encodings)
-    return _self_check(clean, deidentified, None if dataset is header.dataset else header)
+    before = (
+        None if dataset is header.dataset else deidentifier.identifiers_in(header.dataset, header.encodings)
+    )
+    return _self_check(clean, deidentified, before)
 
 
 def _content_digest(header: Header) -> bytes:
@@ -177,7 +180,7 @@ def _encode(
 
 
 def _self_check(
-    clean: CleanInstance, deidentified: Deidentified, unrepaired: Header | None
+    clean: CleanInstance, deidentified: Deidentified, unrepaired: Identifiers | None
 ) -> CleanInstance | Reject:
     """Search the output's bytes for its own input's identifiers; found means withheld, never guessed.
 
@@ -186,7 +189,7 @@ def _self_check(
     """
     searched = [deidentified.identifiers]
     if unrepaired is not None:
-        searched.append(Identifiers.collect(unrepaired.dataset, unrepaired.encodings))
+        searched.append(unrepaired)
     for identifiers in searched:
         if find_residual(clean.head + clean.tail, identifiers, deidentified.generated):
             return Reject("IDENTIFIER_LEFT")

@@ -29,16 +29,28 @@ class Action(StrEnum):
         for type 1), so it is the one that never breaks an object. `X/Z/U*` keeps the sequence and
         replaces the UIDs in it.
         """
-        return _SETTLED.get(self, self)
+        return self.codes[-1]
 
+    @property
+    def codes(self) -> tuple[Action, ...]:
+        """The codes of a compound, from the one that leaves least; of a simple one, itself."""
+        return tuple(Action(code.removesuffix("*")) for code in self.value.split("/"))
 
-_SETTLED = {
-    Action.X_Z: Action.Z,
-    Action.X_D: Action.D,
-    Action.Z_D: Action.D,
-    Action.X_Z_D: Action.D,
-    Action.X_Z_U: Action.U,
-}
+    def for_type(self, attribute_type: str | None) -> Action:
+        """Give the code that is in force for an attribute of a type: the first that its IOD can do with.
+
+        Parameters
+        ----------
+        attribute_type
+            1, 2 or 3, those that are conditional among them; None where it is unknown.
+        """
+        codes = self.codes
+        if attribute_type == "3":
+            return codes[0]
+        if attribute_type == "2" and Action.Z in codes:
+            return Action.Z
+        return codes[-1]
+
 
 MEANINGS = {
     Action.X: "removed",
@@ -63,9 +75,8 @@ class Option(NamedTuple):
     code, meaning
         CID 7050, scheme DCM.
     cleans
-        VRs whose code C this program can carry out; elsewhere C falls back on the basic code.
-    available
-        Whether a profile may use it yet.
+        VRs whose code C this program can carry out, empty for the row of all private attributes; elsewhere C
+        falls back on the basic code.
     """
 
     name: str
@@ -73,59 +84,81 @@ class Option(NamedTuple):
     code: str
     meaning: str
     cleans: frozenset[str] = frozenset()
-    available: bool = False
 
 
 BASIC_PROFILE = ("113100", "Basic Application Confidentiality Profile")
 """Code and meaning of the profile itself (CID 7050)."""
+CLEAN_PIXEL_DATA = ("113101", "Clean Pixel Data Option")
+"""What an output says in addition whose pixels were cleaned."""
 
-RETAIN_MODIFIED_DATES = Option(
-    "retain-modified-dates",
-    "modified_dates",
-    "113107",
-    "Retain Longitudinal Temporal Information Modified Dates Option",
-    frozenset({"DA", "DT", "TM"}),
-    available=True,
+TEXT_VRS = frozenset({"LO", "SH", "LT", "ST", "UC", "UT"})
+"""VRs whose text is cleaned word by word."""
+
+RETAIN_SAFE_PRIVATE = Option(
+    "retain-safe-private", "safe_private", "113111", "Retain Safe Private Option", frozenset({""})
+)
+RETAIN_UIDS = Option("retain-uids", "uids", "113110", "Retain UIDs Option")
+RETAIN_DEVICE_IDENTITY = Option(
+    "retain-device-identity", "device", "113109", "Retain Device Identity Option", frozenset({"AE"})
+)
+RETAIN_INSTITUTION_IDENTITY = Option(
+    "retain-institution-identity", "institution", "113112", "Retain Institution Identity Option"
 )
 RETAIN_PATIENT_CHARACTERISTICS = Option(
     "retain-patient-characteristics",
     "patient",
     "113108",
     "Retain Patient Characteristics Option",
-    available=True,
+    TEXT_VRS,
+)
+RETAIN_FULL_DATES = Option(
+    "retain-full-dates",
+    "full_dates",
+    "113106",
+    "Retain Longitudinal Temporal Information Full Dates Option",
+)
+RETAIN_MODIFIED_DATES = Option(
+    "retain-modified-dates",
+    "modified_dates",
+    "113107",
+    "Retain Longitudinal Temporal Information Modified Dates Option",
+    frozenset({"DA", "DT", "TM"}),
 )
 CLEAN_DESCRIPTORS = Option(
-    "clean-descriptors",
-    "descriptors",
-    "113105",
-    "Clean Descriptors Option",
-    frozenset({"LO", "SH", "LT", "ST", "UC", "UT"}),
-    available=True,
+    "clean-descriptors", "descriptors", "113105", "Clean Descriptors Option", TEXT_VRS | {"SQ"}
 )
-RETAIN_SAFE_PRIVATE = Option(
-    "retain-safe-private", "safe_private", "113111", "Retain Safe Private Option", available=True
+CLEAN_STRUCTURED_CONTENT = Option(
+    "clean-structured-content",
+    "structured",
+    "113104",
+    "Clean Structured Content Option",
+    frozenset({"SQ"}),
 )
+CLEAN_GRAPHICS = Option("clean-graphics", "graphics", "113103", "Clean Graphics Option", frozenset({"SQ"}))
 OPTIONS = {
     option.name: option
     for option in (
-        Option("clean-pixel-data", "", "113101", "Clean Pixel Data Option"),
-        Option(
-            "clean-recognizable-visual-features", "", "113102", "Clean Recognizable Visual Features Option"
-        ),
-        Option("clean-graphics", "graphics", "113103", "Clean Graphics Option"),
-        Option("clean-structured-content", "structured", "113104", "Clean Structured Content Option"),
+        CLEAN_GRAPHICS,
+        CLEAN_STRUCTURED_CONTENT,
         CLEAN_DESCRIPTORS,
-        Option(
-            "retain-full-dates",
-            "full_dates",
-            "113106",
-            "Retain Longitudinal Temporal Information Full Dates Option",
-        ),
+        RETAIN_FULL_DATES,
         RETAIN_MODIFIED_DATES,
         RETAIN_PATIENT_CHARACTERISTICS,
-        Option("retain-device-identity", "device", "113109", "Retain Device Identity Option"),
-        Option("retain-uids", "uids", "113110", "Retain UIDs Option"),
+        RETAIN_DEVICE_IDENTITY,
+        RETAIN_UIDS,
         RETAIN_SAFE_PRIVATE,
-        Option("retain-institution-identity", "institution", "113112", "Retain Institution Identity Option"),
+        RETAIN_INSTITUTION_IDENTITY,
     )
 }
+"""The ten options of Table E.1-1 by name, in the order of their codes."""
+
+PIXEL_OPTIONS = frozenset({"clean-pixel-data", "clean-recognizable-visual-features"})
+"""Options that are not in the table: no header rule carries them out, so no profile can ask for them."""
+EXCLUSIVE = (
+    (
+        RETAIN_FULL_DATES,
+        RETAIN_MODIFIED_DATES,
+        "the one keeps the dates as they are, the other moves them, and an output can say only one of both",
+    ),
+)
+"""Options that contradict each other, and why."""

@@ -35,6 +35,7 @@ class Disposition(StrEnum):
 
     CLEAN = "clean"
     REVIEW = "review"
+    CONTENT = "content"
     REJECT = "reject"
 
 
@@ -54,15 +55,21 @@ def disposition_of(uid: str) -> Disposition | None:
     return Disposition.REJECT if private or is_registered_uid(uid) else None
 
 
-def refuse_class(dataset: DataSet) -> Reject | None:
-    """Refuse an instance whose class cannot be cleaned, or that we do not know; one without a class is not refused."""
+def refuse_class(dataset: DataSet, *, cleans_content: bool = False) -> Reject | None:
+    """Refuse an instance whose class cannot be cleaned, or that we do not know; one without a class is not refused.
+
+    Parameters
+    ----------
+    cleans_content
+        Whether the profile cleans structured reports, which are nothing but text, names and codes.
+    """
     uid = text_value(dataset, SOP_CLASS_UID)
     if not uid:
         return None
     disposition = disposition_of(uid)
     if disposition is None:
         return Reject("UNKNOWN_SOP_CLASS", format_tag(SOP_CLASS_UID))
-    if disposition is Disposition.REJECT:
+    if disposition is Disposition.REJECT or (disposition is Disposition.CONTENT and not cleans_content):
         return Reject("CLASS_NOT_CLEANABLE", format_tag(SOP_CLASS_UID))
     return None
 

@@ -9,26 +9,29 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
-from tasks.deid.actions import CLEAN_DESCRIPTORS, RETAIN_MODIFIED_DATES, RETAIN_SAFE_PRIVATE
+from tasks.deid.actions import CLEAN_PIXEL_DATA, CLEAN_STRUCTURED_CONTENT, RETAIN_SAFE_PRIVATE, RETAIN_UIDS
 from tasks.deid.allowed import is_never_kept
 from tasks.deid.classes import SOP_CLASS_UID, refuse_class
 from tasks.deid.codes import CODE_TAGS, clean_code
-from tasks.deid.identifiers import Identifiers
+from tasks.deid.identifiers import Identifiers, payload_tokens, tokens_of
+from tasks.deid.iods import UNKNOWN_IOD, Iod, iod_of
 from tasks.deid.keep import Treatment
 from tasks.deid.key import Key
-from tasks.deid.plan import make_plan
+from tasks.deid.plan import make_plan, retained_tags
 from tasks.deid.private import ODD_GROUP, keep_element, keep_private
 from tasks.deid.pseudonyms import Pseudonyms, normalize
 from tasks.deid.residual import Generated
 from tasks.deid.rules import Profile
 from tasks.deid.said import NOTHING, Said, said_in
+from tasks.deid.tokens import Tokens
+from tasks.deid.uids import is_well_formed
 from tasks.deid.work import NOBODY, Patient, Work
 from tasks.dicom.dictionary import format_tag
 from tasks.dicom.element import DataSet, Element
 from tasks.dicom.values import decode, encode_text, encodings_of
 from tasks.records import Finding, Reject
 
-_CHARACTER_SET = 0x00080005
+_CHARACTER_SET, _BURNED_IN_ANNOTATION = 0x00080005, 0x00280301
 _PATIENT_NAME, _PATIENT_ID, _ISSUER = 0x00100010, 0x00100020, 0x00100021
 _SOP_INSTANCE_UID, _STUDY_INSTANCE_UID, _SERIES_INSTANCE_UID = 0x00080018, 0x0020000D, 0x0020000E
 _PATIENT_VRS = {_PATIENT_NAME: "PN", _PATIENT_ID: "LO"}
@@ -81,13 +84,22 @@ class Deidentifier:
         self._plan: dict[int, Treatment | None] = {
             tag: step.treat for tag, step in make_plan(profile).items()
         }
-        self._cleans_texts = profile.has(CLEAN_DESCRIPTORS)
+        self._cleans_texts = profile.cleans_texts
+        self._cleans_content = profile.has(CLEAN_STRUCTURED_CONTENT)
         self._keeps_private = profile.has(RETAIN_SAFE_PRIVATE)
+        self._keeps_uids = profile.has(RETAIN_UIDS)
+        self._retained = retained_tags(profile)
         self._statement = _statement(profile)
         self._stated = _written_in(self._statement)
+        self._pixel_statement = _statement(profile, pixels_cleaned=True)
 
     def deidentify(
-        self, dataset: DataSet, encodings: tuple[str, ...], content_digest: bytes
+        self,
+        dataset: DataSet,
+        encodings: tuple[str, ...],
+        content_digest: bytes,
+        *,
+        pixels_cleaned: bool = False,
     ) -> Deidentified | Reject:
         """De-identify one instance.
 
@@ -100,22 +112,49 @@ class Deidentifier:
         content_digest
             Digest of the object's content; stands in where a UID is missing, so that two objects
             without one are never taken for the same.
+        pixels_cleaned
+            Whether identifying text was taken out of the pixels that the object leaves with: then, and only
+            then, the output says so (PS3.15 E.3.1).
 
         Returns
         -------
         Deidentified or Reject
             `Reject` if the SOP Class cannot be cleaned (`CLASS_NOT_CLEANABLE`, `UNKNOWN_SOP_CLASS`).
         """
-        refused = refuse_class(dataset)
+        refused = refuse_class(dataset, cleans_content=self._cleans_content)
         if refused is not None:
             return refused
-        identifiers = Identifiers.collect(dataset, encodings)
-        work = Work(self._pseudonyms, identifiers, encodings)
+        identifiers = self.identifiers_in(dataset, encodings)
+        iod = self.iod_of(_ascii(dataset, SOP_CLASS_UID))
+        work = Work(self._pseudonyms, identifiers, encodings, iod=iod)
         treated = self._treat_instance(work, dataset, content_digest)
         if work.kept_identifiers():
-            work = Work(self._pseudonyms, identifiers, encodings, searching=True)
+            work = Work(self._pseudonyms, identifiers, encodings, iod=iod, searching=True)
             treated = self._treat_instance(work, dataset, content_digest)
-        return self._finish(work, dataset, treated)
+        return self._finish(work, dataset, treated, pixels_cleaned=pixels_cleaned)
+
+    def identifiers_in(self, dataset: DataSet, encodings: tuple[str, ...]) -> Identifiers:
+        """Collect what of an original must be nowhere in its output: all that identifies and is not retained."""
+        return Identifiers.collect(dataset, encodings, self._retained)
+
+    def tokens_of(
+        self, element: Element, encodings: tuple[str, ...]
+    ) -> tuple[Collection[Tokens], Collection[Tokens]]:
+        """Give the same of one element of a main data set, and apart from it what of the element is retained."""
+        return tokens_of(element, encodings, self._retained)
+
+    def payload_tokens(self, dataset: DataSet) -> tuple[bytes, ...]:
+        """Give what of an original must not be in its pixel data."""
+        return payload_tokens(dataset, self._retained)
+
+    def iod_of(self, sop_class: str) -> Iod:
+        """Give the IOD by which elements of an instance of a class are treated."""
+        return iod_of(sop_class)
+
+    @property
+    def cleans_content(self) -> bool:
+        """Whether structured reports are cleaned, and not refused."""
+        return self._cleans_content
 
     @property
     def cleans_texts(self) -> bool:
@@ -146,11 +185,16 @@ class Deidentifier:
         return self._patient(by, wanted, "", said) if wanted else None
 
     def treat_element(
-        self, element: Element, encodings: tuple[str, ...], patient: Patient = NOBODY, creator: bytes = b""
+        self,
+        element: Element,
+        encodings: tuple[str, ...],
+        patient: Patient = NOBODY,
+        creator: bytes = b"",
+        iod: Iod = UNKNOWN_IOD,
     ) -> tuple[Element | None, Work]:
         """Treat one element of a main data set by itself; gives what is written, and what was noted on the way.
 
-        What becomes of an element depends on nothing beside it but the patient and the character set, as
+        What becomes of an element depends on nothing beside it but the patient, the character set and the IOD, as
         long as no identifier of the instance is found in what is kept: that, coded entries (`CODE_TAGS`)
         and the creators of private blocks are for whoever puts the elements together.
 
@@ -159,7 +203,7 @@ class Deidentifier:
         creator
             Of the block that a private element is in, where private elements may be kept.
         """
-        work = Work(self._pseudonyms, _NO_IDENTIFIERS, encodings)
+        work = Work(self._pseudonyms, _NO_IDENTIFIERS, encodings, iod=iod)
         work.walk = lambda item, path: self._treat_item(work, item, path)
         work.patient = patient
         tag = element.tag
@@ -169,7 +213,7 @@ class Deidentifier:
         treated = treat and treat(work, element if element.items is None else _as_sequence(element), "")
         if tag in _ENTITY_UIDS:
             origin = element.value.strip(b" \0")
-            treated = Element(tag, "UI", encode_text("UI", self._pseudonyms.uid(origin)))
+            treated = Element(tag, "UI", self._entity_uid(origin))
         elif tag in _PATIENT_VRS:
             VR = _PATIENT_VRS[tag]
             treated = Element(tag, VR, encode_text(VR, work.patient.pseudonym))
@@ -188,10 +232,16 @@ class Deidentifier:
         work.patient = self._patient(_text(work, dataset, _ISSUER), patient_id, study, said)
         treated = self._treat(work, dataset, "")
         for tag, origin in origins.items():
-            treated[tag] = Element(tag, "UI", encode_text("UI", self._pseudonyms.uid(origin)))
+            treated[tag] = Element(tag, "UI", self._entity_uid(origin))
         for tag, VR in _PATIENT_VRS.items():
             treated[tag] = work.write(tag, VR, encode_text(VR, work.patient.pseudonym))
         return treated
+
+    def _entity_uid(self, origin: bytes) -> bytes:
+        """Give the UID of a study, series or instance, as encoded: one that is retained must be one."""
+        if self._keeps_uids and is_well_formed(origin):
+            return encode_text("UI", origin.decode("ascii"))
+        return encode_text("UI", self._pseudonyms.uid(origin))
 
     def _patient(self, issuer: str, patient_id: str, study: str, said: Said) -> Patient:
         pseudonym = self._pseudonyms.patient(issuer, patient_id, study)
@@ -234,10 +284,14 @@ class Deidentifier:
             return DataSet(sorted({**treated, **safe}.items()))
         return DataSet(sorted({**treated, **safe}.items())) if safe else treated
 
-    def _finish(self, work: Work, dataset: DataSet, treated: DataSet) -> Deidentified:
-        treated |= self._statement
+    def _finish(
+        self, work: Work, dataset: DataSet, treated: DataSet, *, pixels_cleaned: bool
+    ) -> Deidentified:
+        statement = self._pixel_statement if pixels_cleaned else self._statement
+        treated |= statement
         finished = DataSet(sorted(treated.items()))
-        written = self._stated.union(work.written)
+        stated = _written_in(statement) if pixels_cleaned else self._stated
+        written = stated.union(work.written)
         return Deidentified(
             dataset=finished,
             findings=tuple(dict.fromkeys(work.findings)),
@@ -303,10 +357,10 @@ def _ascii(dataset: DataSet, tag: int) -> str:
     return "" if element is None else element.value.decode("latin-1").strip(" \0")
 
 
-def _statement(profile: Profile) -> DataSet:
+def _statement(profile: Profile, *, pixels_cleaned: bool = False) -> DataSet:
     """Make the elements by which an output says what was done to it (PS3.15 E.1.1, PS3.3 C.12.1 and C.7.1.1)."""
     method = f"dicomflow: PS3.15 {profile.edition} Table E.1-1, profile {profile.name}"
-    dates = "MODIFIED" if profile.has(RETAIN_MODIFIED_DATES) else "REMOVED"
+    said = (*profile.codes, *([CLEAN_PIXEL_DATA] if pixels_cleaned else []))
     codes = tuple(
         DataSet(
             (tag, Element(tag, VR, encode_text(VR, text)))
@@ -316,13 +370,14 @@ def _statement(profile: Profile) -> DataSet:
                 (0x00080104, "LO", meaning),
             )
         )
-        for code, meaning in profile.codes
+        for code, meaning in sorted(said)
     )
     elements = (
         Element(0x00120062, "CS", encode_text("CS", "YES")),
         Element(0x00120063, "LO", encode_text("LO", method)),
         Element(0x00120064, "SQ", b"", codes),
-        Element(0x00280303, "CS", encode_text("CS", dates)),
+        *([Element(_BURNED_IN_ANNOTATION, "CS", encode_text("CS", "NO"))] if pixels_cleaned else []),
+        Element(0x00280303, "CS", encode_text("CS", profile.dates)),
     )
     return DataSet((element.tag, element) for element in elements)
 

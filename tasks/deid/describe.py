@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from typing import NamedTuple
 
-from tasks.deid.actions import MEANINGS, RETAIN_SAFE_PRIVATE
+from tasks.deid.actions import CLEAN_STRUCTURED_CONTENT, MEANINGS, RETAIN_SAFE_PRIVATE
 from tasks.deid.classes import Disposition, class_dispositions
-from tasks.deid.plan import Step, make_plan
+from tasks.deid.plan import BY_TYPE, Step, make_plan
 from tasks.deid.private import safe_elements
 from tasks.deid.rules import Profile, Rule
 from tasks.dicom.dictionary import format_tag, keyword_of
@@ -35,14 +35,21 @@ def describe(profile: Profile) -> list[Description]:
     """List what a profile does: general rules first, then each attribute of the table, then of the allow-list."""
     plan = make_plan(profile)
     listed = [_describe_rule(rule, plan) for rule in profile.rules.values()]
-    patterns = [Description(_pattern_subject(rule), _source(rule), "removed") for rule in profile.patterns]
+    patterns = [
+        Description(
+            _pattern_subject(rule),
+            _source(rule),
+            "removed" if rule.option is None else _private_elements(profile),
+        )
+        for rule in profile.patterns
+    ]
     return summarize(profile) + listed + patterns + _describe_allowed(profile, plan)
 
 
 def summarize(profile: Profile) -> list[Description]:
     """List the general rules alone, with counts from the plan: what a README can hold."""
     plan = make_plan(profile)
-    counts = Counter(step.words for tag, step in plan.items() if tag in profile.rules)
+    counts = Counter(_briefly(step) for tag, step in plan.items() if tag in profile.rules)
     actions = "; ".join(f"{number} {words}" for words, number in counts.most_common())
     unlisted = Counter(step.treat is None for tag, step in plan.items() if tag not in profile.rules)
     classes = Counter(
@@ -63,10 +70,25 @@ def summarize(profile: Profile) -> list[Description]:
         Description(
             "SOP Classes",
             "dicomflow",
-            f"{classes[Disposition.CLEAN]} cleaned; {classes[Disposition.REVIEW]} cleaned, their pixels withheld; "
-            f"{classes[Disposition.REJECT]} and all private ones refused",
+            _classes(profile, classes),
         ),
     ]
+
+
+def _briefly(step: Step) -> str:
+    """Say what is done, without the cases of a compound code."""
+    return "as its IOD requires removed, emptied or replaced" if BY_TYPE in step.words else step.words
+
+
+def _classes(profile: Profile, classes: Counter[Disposition]) -> str:
+    refused = classes[Disposition.REJECT]
+    reports = f"{classes[Disposition.CONTENT]} of structured reports cleaned item by item; "
+    if not profile.has(CLEAN_STRUCTURED_CONTENT):
+        refused, reports = refused + classes[Disposition.CONTENT], ""
+    return (
+        f"{classes[Disposition.CLEAN]} cleaned; {classes[Disposition.REVIEW]} cleaned, their pixels withheld; "
+        f"{reports}{refused} and all private ones refused"
+    )
 
 
 def _private_elements(profile: Profile) -> str:
@@ -113,6 +135,7 @@ def _pattern_subject(rule: Rule) -> str:
 
 
 def _source(rule: Rule) -> str:
-    meaning = MEANINGS[rule.action.settled]
+    codes = rule.action.codes
+    meaning = MEANINGS[codes[0]] if len(codes) == 1 else "by the type in the IOD"
     by = "Basic" if rule.option is None else rule.option.name
     return f"{rule.action} ({meaning}), {by}"

@@ -100,7 +100,12 @@ class Identifiers:
 
     __slots__ = ("_all", "bounded", "dates", "numbers", "payload", "short_numbers", "words")
 
-    def __init__(self, tokens: Iterable[Tokens], payload: tuple[bytes, ...] = ()) -> None:
+    def __init__(
+        self,
+        tokens: Iterable[Tokens],
+        payload: tuple[bytes, ...] = (),
+        retained: Iterable[Tokens] = (),
+    ) -> None:
         words: set[bytes] = set()
         bounded: set[bytes] = set()
         numbers: set[bytes] = set()
@@ -112,21 +117,32 @@ class Identifiers:
             numbers.update(token.numbers)
             short_numbers.update(token.short_numbers)
             dates.update(token.dates)
+        for token in retained:
+            numbers.difference_update(token.numbers)
+            dates.difference_update(token.dates)
         self.words, self.bounded, self.numbers = words, bounded, numbers
         self.short_numbers, self.dates = short_numbers, dates
         self._all = (*words, *bounded, *numbers, *dates)
         self.payload = payload
 
     @classmethod
-    def collect(cls, dataset: DataSet, encodings: tuple[str, ...]) -> Identifiers:
+    def collect(
+        cls, dataset: DataSet, encodings: tuple[str, ...], retained: frozenset[int] = frozenset()
+    ) -> Identifiers:
         """Collect the identifiers of an original data set, at every depth.
 
         Parameters
         ----------
         encodings
             Python codecs of the data set.
+        retained
+            Attributes that an option keeps. What they hold identifies nobody that was not meant to be told; a
+            date or a UID of theirs may then be anywhere, a name of a place or a number only with them.
         """
-        return cls(collect_tokens(dataset, encodings), payload_tokens(dataset))
+        tokens: set[Tokens] = set()
+        kept: set[Tokens] = set()
+        _collect(dataset, encodings, tokens, retained, kept)
+        return cls(tokens, payload_tokens(dataset, retained), kept)
 
     def are_in(self, kept: Kept) -> bool:
         """Tell whether any of them is in what an output would keep."""
@@ -232,31 +248,32 @@ def _stands_alone(word: bytes, data: bytes) -> bool:
     return False
 
 
-def tokens_of(element: Element, encodings: tuple[str, ...]) -> Iterable[Tokens]:
-    """Give the searchable forms of the identifiers in one element of a main data set."""
-    if element.items is not None:
-        return collect_tokens(DataSet({element.tag: element}), encodings)
-    kind = _kinds().get(element.tag) or _KIND_OF_VR.get(element.VR)
-    return () if kind is None or not element.value else (kind(element.value, encodings),)
-
-
-def collect_tokens(dataset: DataSet, encodings: tuple[str, ...]) -> set[Tokens]:
-    """Collect the searchable forms of all identifiers of an original data set, at every depth."""
+def tokens_of(
+    element: Element, encodings: tuple[str, ...], retained: frozenset[int] = frozenset()
+) -> tuple[set[Tokens], set[Tokens]]:
+    """Give the searchable forms of the identifiers in one element of a main data set, and of what is retained."""
     tokens: set[Tokens] = set()
-    _collect(dataset, encodings, tokens)
-    return tokens
+    kept: set[Tokens] = set()
+    _collect(DataSet({element.tag: element}), encodings, tokens, retained, kept)
+    return tokens, kept
 
 
-def _collect(dataset: DataSet, encodings: tuple[str, ...], tokens: set[Tokens]) -> None:
+def _collect(
+    dataset: DataSet,
+    encodings: tuple[str, ...],
+    tokens: set[Tokens],
+    retained: frozenset[int],
+    kept: set[Tokens],
+) -> None:
     if _CHARACTER_SET in dataset:
         encodings = encodings_of(dataset, encodings)
     by_tag, by_vr = _kinds(), _KIND_OF_VR
     for tag, VR, value, items in dataset.values():
         if items is not None:
             for item in items:
-                _collect(item, encodings, tokens)
+                _collect(item, encodings, tokens, retained, kept)
         elif value and (kind := by_tag.get(tag) or by_vr.get(VR)) is not None:
-            tokens.add(kind(value, encodings))
+            (kept if tag in retained else tokens).add(kind(value, encodings))
 
 
 _Kind = Callable[[bytes, tuple[str, ...]], Tokens]
@@ -286,13 +303,13 @@ def _kinds() -> dict[int, _Kind]:
     return kinds | {tag_of(keyword): line_tokens for keyword in _LINES}
 
 
-def payload_tokens(dataset: DataSet) -> tuple[bytes, ...]:
+def payload_tokens(dataset: DataSet, retained: frozenset[int] = frozenset()) -> tuple[bytes, ...]:
     """Give the few byte strings of the instance that pixel data must not hold, exactly as the header has them."""
     shortest, longest = _PAYLOAD_TOKEN
     values = [
         dataset[tag].value.strip(b" \0^=")
         for tag in (_PATIENT_NAME, _PATIENT_ID, _SOP_INSTANCE_UID, _STUDY_INSTANCE_UID)
-        if tag in dataset
+        if tag in dataset and tag not in retained
     ]
     if _PATIENT_NAME in dataset:
         values += _PARTS.split(dataset[_PATIENT_NAME].value)

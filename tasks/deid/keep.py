@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable
 
 from tasks.deid.code_words import holds_unknown_word
+from tasks.deid.dates import are_times, shift_dates, shift_datetimes
 from tasks.deid.terms import closed_terms
 from tasks.deid.work import Work
 from tasks.dicom.dictionary import format_tag, vr_of
@@ -138,6 +139,28 @@ def keep_text(VR: str) -> Treatment:
         return work.keep_text(element, path)
 
     return keep
+
+
+def keep_dates(VR: str) -> Treatment:
+    """Keep dates and times that can be read, for who retains them; what cannot be read may be anything."""
+
+    def keep(work: Work, element: Element, path: str) -> Element | None:
+        if element.VR != VR:
+            return _reread(work, element, path, frozenset({VR}), keep)
+        if not element.value.strip(b" \0"):
+            return Element(element.tag, VR)
+        if not _CAN_BE_READ[VR](element.value):
+            return _refuse(work, element, path, "BAD_TIME" if VR == "TM" else "BAD_DATE")
+        return work.keep_number(element, path)
+
+    return keep
+
+
+_CAN_BE_READ: dict[str, Callable[[bytes], bool]] = {
+    "DA": lambda value: shift_dates(value, 0) is not None,
+    "DT": lambda value: shift_datetimes(value, 0) is not None,
+    "TM": are_times,
+}
 
 
 def keep_age(work: Work, element: Element, path: str) -> Element | None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
-from tasks.deid.actions import OPTIONS
+from tasks.deid.actions import EXCLUSIVE, OPTIONS, PIXEL_OPTIONS
 from tasks.deid.data import read_data, shipped_profiles
 from tasks.deid.rules import Profile, make_profile
 from tasks.errors import ConfigurationError
@@ -16,29 +16,39 @@ from tasks.errors import ConfigurationError
 __all__ = ["Profile", "ProfileFile", "load_profile"]
 
 
+def _known_option(name: str) -> str:
+    if name in PIXEL_OPTIONS:
+        raise ValueError(f"option {name!r} changes pixels, and no profile of headers can; {_available()}")
+    if name not in OPTIONS:
+        raise ValueError(f"there is no option {name!r}; {_available()}")
+    return name
+
+
+def _available() -> str:
+    return f"available: {', '.join(sorted(OPTIONS))}"
+
+
 class ProfileFile(BaseModel):
     """The file's form; a key nobody knows is refused, because an ignored misspelling would release data."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     name: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,15}$")] = Field(
         description="Short name, written into every output: small letters, digits, hyphens; at most 16."
     )
     description: str = Field("", description="One line for people.")
-    options: tuple[str, ...] = Field((), description="Options of PS3.15 E.3, by name.")
-
-    @field_validator("options")
-    @classmethod
-    def _known_options(cls, names: tuple[str, ...]) -> tuple[str, ...]:
-        available = ", ".join(sorted(name for name, option in OPTIONS.items() if option.available))
-        for name in names:
-            if name not in OPTIONS:
-                raise ValueError(f"there is no option {name!r}; available: {available}")
-            if not OPTIONS[name].available:
-                raise ValueError(f"option {name!r} is not implemented yet; available: {available}")
-        if len(set(names)) != len(names):
-            raise ValueError("an option is named twice")
-        return names
+    options: list[Annotated[str, AfterValidator(_known_option)]] = Field(
+        [], description="Options of PS3.15 E.3, by name."
+    )
+    references: Literal["by-type", "mapped"] = Field(
+        "by-type",
+        description="X/Z/U*, sequences of references to images: removed where the IOD does without, or mapped.",
+    )
+    strict: bool = Field(
+        False,
+        description="Nothing links objects but patient, study, series and frames: numbers of orders are emptied, "
+        "names of persons become one dummy.",
+    )
 
 
 def load_profile(name_or_path: str | Path) -> Profile:
@@ -84,7 +94,27 @@ def _parse(text: str, file: str) -> Profile:
             for mistake in invalid.errors()
         ]
         raise ConfigurationError("\n".join(problems)) from None
-    return make_profile(given.name, given.description, tuple(OPTIONS[name] for name in given.options))
+    _refuse_together(given.options, node, file)
+    return make_profile(
+        given.name,
+        given.description,
+        tuple(OPTIONS[name] for name in given.options),
+        strict=given.strict,
+        maps_references=given.references == "mapped",
+    )
+
+
+def _refuse_together(names: list[str], node: Any, file: str) -> None:
+    """Refuse an option given twice, and options that contradict each other, at the line of the later one."""
+    for place, name in enumerate(names):
+        line = _line_of(node, ("options", place))
+        if name in names[:place]:
+            raise ConfigurationError(f"{file}, line {line}: option {name!r} is named twice")
+        for one, other, reason in EXCLUSIVE:
+            if {one.name, other.name} <= {*names[:place], name}:
+                raise ConfigurationError(
+                    f"{file}, line {line}: {one.name} and {other.name} exclude each other: {reason}; name one"
+                )
 
 
 def _refuse_repeated_keys(node: Any, file: str) -> None:

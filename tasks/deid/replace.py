@@ -25,6 +25,7 @@ DUMMIES = {
     "IS": "0",
     "LO": DUMMY_TEXT,
     "LT": DUMMY_TEXT,
+    "PN": DUMMY_TEXT,
     "SH": DUMMY_TEXT,
     "ST": DUMMY_TEXT,
     "TM": "000000",
@@ -115,6 +116,15 @@ def map_uids(work: Work, element: Element, path: str) -> Element | None:
     if element.items is not None:
         return Element(element.tag, "UI")
     return Element(element.tag, "UI", encode_text("UI", "\\".join(_mapped(work, element, path))))
+
+
+def keep_uids(work: Work, element: Element, path: str) -> Element | None:
+    """Keep UIDs, for who retains them; what has not the form of one may be anything, and is mapped."""
+    found = [raw.strip(b" \0") for raw in element.value.split(b"\\")]
+    if element.items is not None or not all(is_well_formed(uid) for uid in found if uid):
+        return map_uids(work, element, path)
+    _check_vr(work, element, path, "UI")
+    return Element(element.tag, "UI", encode_text("UI", b"\\".join(found).decode("ascii")))
 
 
 def map_entity_uid(work: Work, element: Element, path: str) -> Element | None:

@@ -14,11 +14,21 @@ from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import version
 
-from tasks.deid.actions import BASIC_PROFILE, Action, Option
+from tasks.deid.actions import (
+    BASIC_PROFILE,
+    CLEAN_DESCRIPTORS,
+    CLEAN_GRAPHICS,
+    CLEAN_STRUCTURED_CONTENT,
+    RETAIN_FULL_DATES,
+    RETAIN_MODIFIED_DATES,
+    RETAIN_PATIENT_CHARACTERISTICS,
+    Action,
+    Option,
+)
 from tasks.deid.data import TABLES, read_data, text_tables
 from tasks.deid.table import EDITION, Row, read_table
 
-_DATA_VERSION = 2
+_DATA_VERSION = 3
 """Raised when code changes what equal data does, so that digests differ."""
 
 
@@ -51,6 +61,10 @@ class Profile:
         By tag, for rows of a single attribute.
     patterns
         Rules of the rows that stand for many attributes: curves, overlays, private.
+    strict
+        Whether what links objects without naming anybody goes too: see `profiles/strict.yaml`.
+    maps_references
+        Whether X/Z/U* always keeps its sequence of references, their UIDs mapped; else the IOD decides.
     """
 
     name: str
@@ -58,11 +72,25 @@ class Profile:
     options: tuple[Option, ...]
     rules: Mapping[int, Rule]
     patterns: tuple[Rule, ...]
+    strict: bool = False
+    maps_references: bool = False
     edition: str = EDITION
 
     def has(self, option: Option) -> bool:
         """Tell whether the profile uses `option`."""
         return option in self.options
+
+    @property
+    def dates(self) -> str:
+        """What (0028,0303) says of the dates (PS3.3 C.12.1): MODIFIED, UNMODIFIED or REMOVED."""
+        if self.has(RETAIN_MODIFIED_DATES):
+            return "MODIFIED"
+        return "UNMODIFIED" if self.has(RETAIN_FULL_DATES) else "REMOVED"
+
+    @property
+    def cleans_texts(self) -> bool:
+        """Whether some texts are cleaned word by word, and not only removed or replaced."""
+        return any(map(self.has, _CLEAN_TEXTS))
 
     def rule(self, tag: int) -> Rule | None:
         """Give the rule for a tag; None where the table does not speak of it."""
@@ -88,6 +116,8 @@ class Profile:
         settings = {
             "name": self.name,
             "options": sorted(option.name for option in self.options),
+            "strict": self.strict,
+            "maps_references": self.maps_references,
             "pydicom": version("pydicom"),
             "version": _DATA_VERSION,
         }
@@ -95,8 +125,23 @@ class Profile:
         return digest.hexdigest()
 
 
-def make_profile(name: str, description: str, options: tuple[Option, ...]) -> Profile:
-    """Settle the table for these options."""
+_CLEAN_TEXTS = (
+    CLEAN_DESCRIPTORS,
+    CLEAN_GRAPHICS,
+    CLEAN_STRUCTURED_CONTENT,
+    RETAIN_PATIENT_CHARACTERISTICS,
+)
+
+
+def make_profile(
+    name: str,
+    description: str,
+    options: tuple[Option, ...],
+    *,
+    strict: bool = False,
+    maps_references: bool = False,
+) -> Profile:
+    """Settle the table for these options; the other parameters are `Profile`'s."""
     rules = [_rule_for(row, options) for row in read_table()]
     return Profile(
         name,
@@ -104,6 +149,8 @@ def make_profile(name: str, description: str, options: tuple[Option, ...]) -> Pr
         options,
         {rule.row.number: rule for rule in rules if rule.row.number is not None},
         tuple(rule for rule in rules if rule.row.number is None),
+        strict,
+        maps_references,
     )
 
 

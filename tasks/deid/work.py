@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from tasks.deid.identifiers import Identifiers, Kept
+from tasks.deid.iods import UNKNOWN_IOD, Iod
 from tasks.deid.pseudonyms import Pseudonyms
 from tasks.deid.terms import beyond_standard, closed_terms
 from tasks.deid.text.study import NOBODY as NO_STUDY
@@ -48,6 +49,8 @@ class Work:
         Python codecs of the data set at hand.
     walk
         De-identifies an item: `walk(item, path)`.
+    iod
+        By which compound codes are settled.
     identifiers
         What this instance's output must not hold.
     searching
@@ -67,6 +70,7 @@ class Work:
         "encodings",
         "findings",
         "identifiers",
+        "iod",
         "kept_bytes",
         "kept_numbers",
         "kept_text",
@@ -83,8 +87,10 @@ class Work:
         identifiers: Identifiers,
         encodings: tuple[str, ...],
         *,
+        iod: Iod = UNKNOWN_IOD,
         searching: bool = False,
     ) -> None:
+        self.iod = iod
         self.pseudonyms = pseudonyms
         self.identifiers = identifiers
         self.encodings = encodings

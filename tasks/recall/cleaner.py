@@ -16,7 +16,7 @@ from tasks.clean import CleanInstance, clean_instance, is_in_pixels
 from tasks.cleaning.charset import is_doubtful
 from tasks.deid.codes import CODE_TAGS
 from tasks.deid.deidentify import Deidentifier, private_findings
-from tasks.deid.identifiers import Identifiers, payload_tokens
+from tasks.deid.identifiers import Identifiers
 from tasks.deid.private import ODD_GROUP
 from tasks.deid.said import NOTHING, Said
 from tasks.deid.work import Patient
@@ -208,7 +208,7 @@ class Cleaner:
             raise Unusual
         self._expect(spans.ends[-1])
         settling = {tag: cut[place] for tag in SETTLING if (place := place_of(tags, tag)) is not None}
-        scope = self._memory.scope_of(meta.explicit, settling)
+        scope = self._memory.scope_of(meta.explicit, meta.SOPClassUID, settling)
         said = self._memory.said_in(cut, scope)
         patient = self._memory.patient_of(settling, scope.syntax, said)
         creators = self._memory.creators_of(tags, cut, scope.syntax)
@@ -305,6 +305,7 @@ class Cleaner:
         columns = template.columns.copy()
         for one in instance.differing:
             columns.update(one.columns)
+        columns.update(self._statement.columns)
         SOPInstanceUID = str(columns["SOPInstanceUID"])
         head = encode_meta(meta.SOPClassUID.decode("ascii"), SOPInstanceUID, meta.transfer_syntax)
         head += written.encoded
@@ -336,7 +337,7 @@ class Cleaner:
         verdict: Verdict | None = self._verdicts.get(key)
         if verdict is None:
             judged = {tags[place]: instance.treated[place] for place in places}
-            verdict = remember(self._verdicts, key, judge(judged, payload))
+            verdict = remember(self._verdicts, key, judge(judged, payload, self._deidentifier.cleans_content))
         expected = verdict.expected_pixel_bytes
         if (
             payload is not None
@@ -375,7 +376,8 @@ class Cleaner:
         """
         if not template.is_clean:
             return True
-        fixed, differing = template.fixed, Searched(instance.differing)
+        fixed = template.fixed
+        differing = Searched(instance.differing, fixed.retained)
         own, common = differing.identifiers, fixed.identifiers
         if own.are_written_in(head) or common.are_written_in(new):
             return True
@@ -388,7 +390,7 @@ class Cleaner:
             for tag, place in zip(_IDENTITY, template.places, strict=True)
             if place is not None
         )
-        return is_in_pixels(leaves, Identifiers((), payload_tokens(originals)))
+        return is_in_pixels(leaves, Identifiers((), self._deidentifier.payload_tokens(originals)))
 
     def _findings(self, instance: _Instance, template: Template, verdict: Verdict) -> tuple[Finding, ...]:
         new = [one for one in instance.differing if has_finding(one)]

@@ -72,14 +72,16 @@ class Memory:
     def __init__(self, deidentifier: Deidentifier) -> None:
         self._deidentifier = deidentifier
         self._scopes: dict[Syntax, Scope] = {}
-        self._syntaxes: dict[tuple[bool, bool, bytes], Syntax] = {}
+        self._syntaxes: dict[tuple[bool, bool, bytes, bytes], Syntax] = {}
         self._patients: dict[tuple[bytes, bytes, Syntax, Said], Patient] = {}
 
-    def scope_of(self, explicit: bool, elements: dict[int, bytes]) -> Scope:
-        """Give what is remembered of instances encoded as this one.
+    def scope_of(self, explicit: bool, sop_class: bytes, elements: dict[int, bytes]) -> Scope:
+        """Give what is remembered of instances encoded as this one, and of as good as its class.
 
         Parameters
         ----------
+        sop_class
+            Without padding.
         elements
             Spans of the `SETTLING` elements it has.
 
@@ -90,10 +92,12 @@ class Memory:
         """
         charset = elements.get(SPECIFIC_CHARACTER_SET, b"")
         signed = not explicit and elements.get(PIXEL_REPRESENTATION, b"")[8:] == b"\1\0"
-        key = (explicit, signed, charset)
+        key = (explicit, signed, charset, sop_class)
         syntax = self._syntaxes.get(key)
         if syntax is None:
-            syntax = remember(self._syntaxes, key, Syntax(explicit, signed, _encodings_of(charset, explicit)))
+            iod = self._deidentifier.iod_of(sop_class.decode("latin-1"))
+            syntax = Syntax(explicit, signed, _encodings_of(charset, explicit), iod)
+            remember(self._syntaxes, key, syntax)
         return self._scopes.get(syntax) or remember(
             self._scopes, syntax, Scope(syntax, Memo(), OrderedDict(), {}), _SCOPES
         )

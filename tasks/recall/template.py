@@ -94,12 +94,19 @@ def write_creators(
 
 
 class Searched:
-    """Identifiers and kept values of some elements, gathered for the search over the whole instance."""
+    """Identifiers and kept values of some elements, gathered for the search over the whole instance.
 
-    __slots__ = ("identifiers", "kept")
+    Parameters
+    ----------
+    retained
+        What an option keeps in other elements of the instance.
+    """
 
-    def __init__(self, treated: Iterable[Treated]) -> None:
+    __slots__ = ("identifiers", "kept", "retained")
+
+    def __init__(self, treated: Iterable[Treated], retained: Iterable[Tokens] = ()) -> None:
         tokens: list[Tokens] = []
+        self.retained: list[Tokens] = list(retained)
         texts: list[bytes] = []
         numbers: list[bytes] = []
         raw: list[bytes] = []
@@ -107,10 +114,11 @@ class Searched:
             notes = one.notes
             if notes is not None:
                 tokens += notes.tokens
+                self.retained += notes.retained
                 texts += notes.kept_text
                 numbers += notes.kept_numbers
                 raw += notes.kept_bytes
-        self.identifiers = Identifiers(tokens)
+        self.identifiers = Identifiers(tokens, (), self.retained)
         self.kept = Kept(texts, numbers, raw)
 
     def keeps(self, identifiers: Identifiers) -> bool:
@@ -215,9 +223,10 @@ class Template:
         differs = set(self.varying)
         self.fixed_treated = [one for place, one in enumerate(treated) if place not in differs]
         self.fixed = Searched(self.fixed_treated)
-        self.columns: dict[str, object] = dict(statement.columns)
+        self.columns: dict[str, object] = {}
         for one in self.fixed_treated:
             self.columns.update(one.columns)
+        self.columns.update(statement.columns)
         self.count = sum(one.notes.elements for one in self.fixed_treated if one.notes)
         self.unplain = [text for one in self.fixed_treated if one.notes for text in one.notes.unplain]
         self.said = unite([one.notes.said for one in self.fixed_treated if one.notes is not None])

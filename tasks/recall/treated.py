@@ -13,7 +13,7 @@ from typing import NamedTuple
 from tasks.cleaning.charset import CHARSET_RULES, unplain_texts
 from tasks.cleaning.repair import is_valid, repair
 from tasks.deid.deidentify import Deidentifier
-from tasks.deid.identifiers import tokens_of
+from tasks.deid.iods import UNKNOWN_IOD, Iod
 from tasks.deid.said import NOTHING, Said, said_by
 from tasks.deid.tokens import Tokens
 from tasks.deid.work import Patient
@@ -29,7 +29,7 @@ _CHARSET_RULE_IDS = frozenset(rule.rule_id for rule in CHARSET_RULES)
 
 
 class Syntax(NamedTuple):
-    """How the elements of a data set are to be read.
+    """How the elements of a data set are to be read, and treated.
 
     Attributes
     ----------
@@ -39,11 +39,14 @@ class Syntax(NamedTuple):
         Whether `US or SS` is SS, where they are not.
     encodings
         Python codecs of the text.
+    iod
+        By which compound codes are settled.
     """
 
     explicit: bool
     signed: bool
     encodings: tuple[str, ...]
+    iod: Iod = UNKNOWN_IOD
 
 
 class Notes(NamedTuple):
@@ -51,8 +54,8 @@ class Notes(NamedTuple):
 
     Attributes
     ----------
-    tokens
-        Searchable forms of the identifiers the original held.
+    tokens, retained
+        Searchable forms of the identifiers the original held, and of those that an option keeps.
     kept_text, kept_numbers, kept_bytes
         What of the value is kept, and so is searched for identifiers of the whole instance.
     repairs, findings
@@ -66,6 +69,7 @@ class Notes(NamedTuple):
     """
 
     tokens: tuple[Tokens, ...]
+    retained: tuple[Tokens, ...]
     kept_text: tuple[bytes, ...]
     kept_numbers: tuple[bytes, ...]
     kept_bytes: tuple[bytes, ...]
@@ -76,7 +80,7 @@ class Notes(NamedTuple):
     said: Said
 
 
-_NOTHING = Notes((), (), (), (), (), (), (), 1, NOTHING)
+_NOTHING = Notes((), (), (), (), (), (), (), (), 1, NOTHING)
 
 
 class Treated(NamedTuple):
@@ -124,15 +128,17 @@ def treat_span(
     """
     original = element_of(span, explicit=syntax.explicit, signed=syntax.signed)
     repaired, repairs = _repair(original, syntax.encodings)
-    treated, work = deidentifier.treat_element(repaired, syntax.encodings, patient, creator)
+    treated, work = deidentifier.treat_element(repaired, syntax.encodings, patient, creator, syntax.iod)
     encoded = json = b""
     columns: tuple[tuple[str, object], ...] = ()
     if treated is not None:
         encoded = encode_element(treated, explicit=syntax.explicit)
         json = attribute_json(treated, syntax.encodings)
         columns = tuple(element_columns(treated, syntax.encodings).items())
+    tokens, retained = _tokens(original, repaired, syntax.encodings, deidentifier)
     notes = Notes(
-        tokens=_tokens(original, repaired, syntax.encodings),
+        tokens=tokens,
+        retained=retained,
         kept_text=tuple(work.kept_text),
         kept_numbers=tuple(work.kept_numbers),
         kept_bytes=tuple(work.kept_bytes),
@@ -182,11 +188,14 @@ def _repair(element: Element, encodings: tuple[str, ...]) -> tuple[Element, tupl
     return dataset[element.tag], repairs
 
 
-def _tokens(original: Element, repaired: Element, encodings: tuple[str, ...]) -> tuple[Tokens, ...]:
-    tokens = tokens_of(original, encodings)
+def _tokens(
+    original: Element, repaired: Element, encodings: tuple[str, ...], deidentifier: Deidentifier
+) -> tuple[tuple[Tokens, ...], tuple[Tokens, ...]]:
+    tokens, retained = deidentifier.tokens_of(original, encodings)
     if repaired is not original:
-        tokens = {*tokens, *tokens_of(repaired, encodings)}
-    return tuple([token for token in tokens if any(token)])
+        more, kept = deidentifier.tokens_of(repaired, encodings)
+        tokens, retained = {*tokens, *more}, {*retained, *kept}
+    return tuple([token for token in tokens if any(token)]), tuple(retained)
 
 
 def _unplain(element: Element, encodings: tuple[str, ...]) -> tuple[bytes, ...]:

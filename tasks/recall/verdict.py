@@ -74,13 +74,15 @@ def _refuse_unknown(tag: object) -> NoReturn:
     raise AssertionError(f"{tag} must be among the attributes an instance is judged by")
 
 
-def judge(treated: dict[int, Treated], payload: Payload | None) -> Verdict:
+def judge(treated: dict[int, Treated], payload: Payload | None, cleans_content: bool) -> Verdict:
     """Judge an instance.
 
     Parameters
     ----------
     treated
         Its `JUDGED` elements, by tag.
+    cleans_content
+        Whether the profile cleans structured reports.
 
     Raises
     ------
@@ -94,7 +96,7 @@ def judge(treated: dict[int, Treated], payload: Payload | None) -> Verdict:
     has_pixels = payload is not None
     compressed = payload is not None and payload.encapsulated
     return Verdict(
-        check_required(original, has_pixels) or refuse_class(repaired),
+        check_required(original, has_pixels) or refuse_class(repaired, cleans_content=cleans_content),
         needs_pixel_review(original),
         check_pixel_module(repaired, has_pixels),
         None if compressed else expected_pixel_bytes(original),

@@ -93,8 +93,8 @@ def test_empty_stays_empty(research: Deidentifier) -> None:
         "AccessionNumber",
         "StudyID",
         "StudyDate",
-        "InstitutionName",
-        "OperatorsName",
+        "ReferringPhysicianName",
+        "PersonName",
         "FrameOfReferenceUID",
     )
     treated = deidentify(research, instance(**dict.fromkeys(keywords, ""))).dataset
@@ -219,30 +219,28 @@ def test_an_item_without_an_issuer_means_the_instances_issuer(research: Deidenti
 
 def test_what_an_item_says_of_itself_ends_with_it(research: Deidentifier) -> None:
     name = "Люкceмбypг"
-    outer = {"SpecificCharacterSet": "ISO_IR 192", "StudyID": "1", "ContentCreatorName": name}
+    outer = {"SpecificCharacterSet": "ISO_IR 192", "StudyID": "1", "VerifyingObserverName": name}
     item = dataset(SpecificCharacterSet="ISO_IR 144", PatientID="B", IssuerOfPatientID="South")
     alone = deidentify(research, instance(**outer)).dataset
     after = deidentify(research, instance(**outer, ReferencedSeriesSequence=[item])).dataset
-    for keyword in ("StudyID", "ContentCreatorName", "PatientID"):
+    for keyword in ("StudyID", "VerifyingObserverName", "PatientID"):
         assert value_of(after, keyword) == value_of(alone, keyword)
 
 
 def test_one_person_is_one_pseudonym_in_every_role(research: Deidentifier) -> None:
-    original = instance(OperatorsName="Quincy^Amelia\\Other^One", ContentCreatorName="QUINCY^AMELIA^^ ")
+    original = instance(PersonName="Quincy^Amelia\\Other^One", VerifyingObserverName="QUINCY^AMELIA^^ ")
     treated = deidentify(research, original).dataset
-    operators = value_of(treated, "OperatorsName").split("\\")
-    assert operators[0] == value_of(treated, "ContentCreatorName") != operators[1]
+    operators = value_of(treated, "PersonName").split("\\")
+    assert operators[0] == value_of(treated, "VerifyingObserverName") != operators[1]
 
 
 def test_a_name_is_keyed_in_the_character_set_of_its_item(research: Deidentifier) -> None:
     name = "Люкceмбypг"
-    outer = instance(SpecificCharacterSet="ISO_IR 192", OperatorsName=name)
-    item = dataset(SpecificCharacterSet="ISO_IR 144", OperatorsName=name.encode("iso8859_5"))
+    outer = instance(SpecificCharacterSet="ISO_IR 192", PersonName=name)
+    item = dataset(SpecificCharacterSet="ISO_IR 144", PersonName=name.encode("iso8859_5"))
     nested = instance(SpecificCharacterSet="ISO_IR 192", ReferencedSeriesSequence=[item])
     items = deidentify(research, nested).dataset[tag_of("ReferencedSeriesSequence")].items or ()
-    assert value_of(items[0], "OperatorsName") == value_of(
-        deidentify(research, outer).dataset, "OperatorsName"
-    )
+    assert value_of(items[0], "PersonName") == value_of(deidentify(research, outer).dataset, "PersonName")
 
 
 def test_a_kept_text_that_names_the_patient_is_emptied_at_its_place(research: Deidentifier) -> None:
@@ -291,9 +289,9 @@ def test_nothing_of_an_output_shows_in_its_repr(research: Deidentifier) -> None:
 
 
 def test_another_key_gives_an_unrelated_output(research: Deidentifier, under_other_key: Deidentifier) -> None:
-    original = instance(StudyDate="20230412", AccessionNumber="A1", OperatorsName="Quincy^Amelia")
+    original = instance(StudyDate="20230412", AccessionNumber="A1", PersonName="Quincy^Amelia")
     ours, theirs = deidentify(research, original), deidentify(under_other_key, original)
-    for keyword in ("PatientID", "SOPInstanceUID", "StudyDate", "AccessionNumber", "OperatorsName"):
+    for keyword in ("PatientID", "SOPInstanceUID", "StudyDate", "AccessionNumber", "PersonName"):
         assert value_of(ours.dataset, keyword) != value_of(theirs.dataset, keyword)
 
 

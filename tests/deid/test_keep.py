@@ -146,7 +146,7 @@ def test_items_are_never_kept_under_another_name(keyword: str, claimed: str, res
     assert lie.tag not in deidentify(research, instance(lie)).dataset
 
 
-@pytest.mark.parametrize("keyword", ["SourceImageSequence", "InstitutionCodeSequence"])
+@pytest.mark.parametrize("keyword", ["SourceImageSequence", "ContentSequence"])
 def test_a_sequence_of_the_table_that_is_none_becomes_an_empty_one(
     keyword: str, research: Deidentifier
 ) -> None:

@@ -49,16 +49,51 @@ def test_patterns_have_an_action(tag: int) -> None:
     assert load_profile("basic").action(tag) is Action.X
 
 
-def test_cleaning_that_cannot_be_done_yet_falls_back_on_the_basic_code() -> None:
+def test_cleaning_that_cannot_be_done_falls_back_on_the_basic_code() -> None:
     research = load_profile("research")
     assert action(research, "Allergies") is Action.C
-    assert action(research, "SpecialNeeds") is Action.X
+    assert action(research, "SpecialNeeds") is Action.C
     assert action(research, "TimezoneOffsetFromUTC") is Action.X
+    assert action(research, "MakerNote") is Action.X
 
 
 def test_an_option_that_cleans_wins_over_one_that_keeps() -> None:
-    both = make_profile("both", "", (OPTIONS["retain-full-dates"], OPTIONS["retain-modified-dates"]))
-    assert action(both, "StudyDate") is Action.C
+    both = make_profile("both", "", (OPTIONS["retain-device-identity"], OPTIONS["retain-modified-dates"]))
+    assert action(both, "DateOfLastCalibration") is Action.C
+
+
+def test_a_compound_code_is_settled_by_the_type_in_the_iod() -> None:
+    basic = load_profile("basic").rules
+    for keyword, codes in {
+        "SeriesDate": "XDDD",
+        "AcquisitionDate": "XZZZ",
+        "ContentDate": "ZZDD",
+        "StationName": "XZDD",
+        "SourceImageSequence": "XZUU",
+    }.items():
+        rule = basic[tag_of(keyword)].action
+        assert "".join(rule.for_type(kind) for kind in ("3", "2", "1", None)) == codes, keyword
+
+
+def test_a_profile_is_one_thing_or_the_other_about_its_dates() -> None:
+    said = {
+        name: make_profile("one", "", (option,)).dates for name, option in OPTIONS.items() if "dates" in name
+    }
+    assert said == {"retain-full-dates": "UNMODIFIED", "retain-modified-dates": "MODIFIED"}
+    assert load_profile("basic").dates == load_profile("strict").dates == "REMOVED"
+
+
+def test_all_ten_options_of_the_table_can_be_named_in_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "all.yaml"
+    chosen = [name for name in OPTIONS if name != "retain-full-dates"]
+    file.write_text(f"name: all\nreferences: mapped\nstrict: true\noptions: [{', '.join(chosen)}]\n")
+    everything = load_profile(file)
+    assert len(OPTIONS) == 10
+    assert {code for code, _ in everything.codes} == {
+        "113100",
+        *(option.code for name, option in OPTIONS.items() if name in chosen),
+    }
+    assert (everything.strict, everything.maps_references) == (True, True)
 
 
 def test_a_digest_tells_profiles_apart_and_nothing_else() -> None:
@@ -79,8 +114,12 @@ def test_a_profile_of_ones_own_is_a_file(tmp_path: Path) -> None:
     ("text", "line", "complaint"),
     [
         ("name: ours\noption: []\n", 2, "Extra inputs"),
-        ("name: ours\noptions:\n  - retain-modified-dates\n  - keep-everything\n", 3, "keep-everything"),
-        ("name: ours\noptions: [clean-graphics]\n", 2, "not implemented yet"),
+        ("name: ours\noptions:\n  - retain-modified-dates\n  - keep-everything\n", 4, "keep-everything"),
+        ("name: ours\noptions:\n- clean-pixel-data\n", 3, "changes pixels"),
+        ("name: ours\noptions:\n- retain-full-dates\n\n- retain-modified-dates\n", 5, "exclude each other"),
+        ("name: ours\noptions: retain-uids\n", 2, "valid list"),
+        ("name: ours\nstrict: perhaps\n", 2, "valid boolean"),
+        ("name: ours\nreferences: keep\n", 2, "by-type"),
         ("name: ours\noptions: [retain-modified-dates, retain-modified-dates]\n", 2, "named twice"),
         ("description: nameless\n", 1, "name"),
         ("description: none\nname: Not A Name\n", 2, "pattern"),
@@ -101,5 +140,5 @@ def test_a_mistake_is_named_with_its_file_and_line(
 
 
 def test_an_unknown_profile_is_answered_with_the_known_ones() -> None:
-    with pytest.raises(ConfigurationError, match="basic, research"):
+    with pytest.raises(ConfigurationError, match="basic, research, strict"):
         load_profile("reserch")

@@ -9,7 +9,11 @@ from importlib.resources import files
 TABLES = (
     "allowed.csv",
     "coding_schemes.csv",
+    "content_items.csv",
     "defined_terms.csv",
+    "iod_modules.csv",
+    "item_types.csv",
+    "module_types.csv",
     "ps3_15_e1_1.csv",
     "safe_private.csv",
     "sop_classes.csv",
