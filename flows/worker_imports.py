@@ -13,6 +13,8 @@ from prefect._internal.plugins import collections
 from prefect.settings import get_current_settings
 
 from flows.workers import DASK_CONFIG
+from tasks.deid.codes import meaning_of
+from tasks.deid.text.vocabulary import classify
 
 MODULES = (
     "distributed.nanny",
@@ -32,6 +34,10 @@ for module in MODULES:
 # integration that is installed: seconds a worker, for a class of Prefect's own, unless another one is configured.
 if get_current_settings().results.default_storage_block is None:
     collections._collections = {}  # noqa: SLF001
+
+# Tables that the first object of every worker would read: read here, their pages are shared, and paid for once.
+meaning_of("DCM", "113100")
+classify("contrast")
 
 # Pages that hold only these modules stay shared: the collector of a child would else write to all of them.
 gc.collect()

@@ -43,7 +43,7 @@ from tasks.staged import STAGED, commit_batch, content_of_header, table_bytes
 from tasks.storage.byte_source import Sources, Unreadable, sha256
 from tasks.storage.requests import count_requests
 from tasks.storage.store import Store, open_store
-from tasks.tables.rows import instance_row, rows_to_table
+from tasks.tables.rows import Gathered, instance_row, rows_to_table
 
 Progress = Callable[[int, int], None]
 """Called with objects and bytes finished since the last call."""
@@ -129,7 +129,7 @@ def process_objects(
     return BatchReport(
         batch_id=batch.batch_id,
         object_count=len(objects),
-        staged=len(staged.rows),
+        staged=staged.instances.row_count,
         rejects=dict(sorted(staged.rejects.items())),
         findings=dict(sorted(staged.finding_codes.items())),
         bytes_read=staged.bytes_read,
@@ -248,7 +248,7 @@ class _Batch:
     store: Store
     with_files: bool
     last_try: bool = False
-    rows: list[dict[str, Any]] = field(default_factory=list)
+    instances: Gathered = field(default_factory=lambda: Gathered(INSTANCES))
     staged: list[dict[str, Any]] = field(default_factory=list)
     findings: list[dict[str, Any]] = field(default_factory=list)
     rejects: Counter[str] = field(default_factory=Counter)
@@ -340,7 +340,7 @@ class _Batch:
             findings=clean.findings,
         )
         codes = sorted({finding.code for finding in clean.findings})
-        self.rows.append(row)
+        self.instances.add(row)
         self.finding_codes.update(codes)
         self.findings += (_finding_row(source_ref, self.batch_id, finding) for finding in clean.findings)
         return {
@@ -355,7 +355,7 @@ class _Batch:
     def write(self) -> None:
         """Stage the rows, and make files and rows durable."""
         for name, table in (
-            ("instances", rows_to_table(self.rows, INSTANCES)),
+            ("instances", self.instances.table()),
             ("findings", rows_to_table(self.findings, FINDINGS)),
             ("staged", pa.Table.from_pylist(self.staged, schema=STAGED)),
         ):

@@ -9,7 +9,7 @@ import re
 from datetime import date, timedelta
 from functools import lru_cache
 
-_CACHED = 1 << 13
+_CACHED = 1 << 11
 _DATE = re.compile(rb"[0-9]{8}")
 _DATETIME = re.compile(
     rb"(?P<date>[0-9]{4}(?:[0-9]{2}(?:[0-9]{2})?)?)"

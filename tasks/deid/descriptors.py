@@ -24,7 +24,7 @@ _LONGEST = 1 << 15
 """Characters beyond which a text is removed: a description it is not, and searching it would take seconds."""
 _PADDING = " \0"
 
-_remembered = lru_cache(1 << 12)(clean_text)
+_remembered = lru_cache(1 << 10)(clean_text)
 
 
 def clean_descriptor(tag: int, VR: str, basic: Action, *, shifts_dates: bool) -> Treatment:

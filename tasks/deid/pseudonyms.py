@@ -19,7 +19,7 @@ PATIENT_LENGTH = 24
 """Base32 characters of a patient pseudonym: 120 bits, so that 10^9 patients collide with odds of 4e-19."""
 SHIFT_RANGE_DAYS = (-3650, -30)
 _SEPARATOR = "\x1f"
-_CACHED = 1 << 14
+_CACHED = 1 << 11
 _UUID_DIGITS = 39
 """Decimal digits of 128 bits, at most."""
 

@@ -71,7 +71,7 @@ def said_by(element: Element, encodings: tuple[str, ...]) -> Said:  # noqa: PLR0
     return NOTHING
 
 
-@lru_cache(1 << 12)
+@lru_cache(1 << 10)
 def _values(value: bytes, encodings: tuple[str, ...]) -> frozenset[str]:
     parts = (part.strip(_PADDING) for part in decode(value, encodings, "replace").split("\\"))
     return frozenset(part for part in parts if part)

@@ -52,7 +52,7 @@ class Tokens(NamedTuple):
     dates: tuple[bytes, ...] = ()
 
 
-@lru_cache(1 << 12)
+@lru_cache(1 << 9)
 def name_tokens(value: bytes, encodings: tuple[str, ...]) -> Tokens:
     """Take a person name apart: each word of each component, and numbers that stand in for a name."""
     text = decode(value, encodings, "replace").replace("\ufffd", " ")
@@ -110,7 +110,7 @@ def _classify(form: bytes, *, plain: bool) -> Tokens:
     return Tokens(words=(form,)) if free else Tokens(bounded=(form,))
 
 
-@lru_cache(1 << 12)
+@lru_cache(1 << 9)
 def id_tokens(value: bytes, encodings: tuple[str, ...]) -> Tokens:
     """Take identifiers as they are, one a value: digits as numbers, anything else as a word."""
     text = decode(value, encodings, "replace")
@@ -130,7 +130,7 @@ def _code_tokens_of(text: str) -> Tokens:
     return _merge([_classify(form.lower(), plain=text.isascii()) for form in forms])
 
 
-@lru_cache(1 << 10)
+@lru_cache(1 << 9)
 def line_tokens(value: bytes, encodings: tuple[str, ...]) -> Tokens:
     """Take each line of an address or a name of a place as a whole: its single words are common ones."""
     text = decode(value, encodings, "replace")
@@ -142,7 +142,7 @@ def line_tokens(value: bytes, encodings: tuple[str, ...]) -> Tokens:
     )
 
 
-@lru_cache(1 << 13)
+@lru_cache(1 << 10)
 def uid_tokens(value: bytes, _encodings: tuple[str, ...]) -> Tokens:
     """Take each UID that is not a concept of the standard's."""
     found = [part for raw in value.split(b"\\") if (part := raw.strip(b" \0")) and not is_concept(part)]
@@ -151,7 +151,7 @@ def uid_tokens(value: bytes, _encodings: tuple[str, ...]) -> Tokens:
     return _merge([Tokens(numbers=numbers), *malformed]) if malformed else Tokens(numbers=numbers)
 
 
-@lru_cache(1 << 12)
+@lru_cache(1 << 10)
 def date_tokens(value: bytes, _encodings: tuple[str, ...]) -> Tokens:
     """Take the eight digits of each date, however it is punctuated."""
     dates = {part[:8] for raw in value.split(b"\\") if _DATE.match(part := re.sub(rb"[-./ ]", b"", raw))}

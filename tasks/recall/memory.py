@@ -25,8 +25,8 @@ PATIENT_ID, ISSUER = 0x00100020, 0x00100021
 SETTLING = (SPECIFIC_CHARACTER_SET, PATIENT_ID, ISSUER, PIXEL_REPRESENTATION)
 """Elements that settle how all others are read and treated."""
 
-_ENTRIES, _LONGEST = 1 << 12, 1 << 15
-_PATIENTS, _SCOPES, _OTHERS = 8, 64, 1 << 10
+_ENTRIES, _LONGEST = 1 << 11, 1 << 15
+_PATIENTS, _SCOPES, _OTHERS = 8, 64, 1 << 8
 
 
 Key = bytes | tuple[bytes, bytes]
@@ -141,7 +141,7 @@ class Memory:
             found = self._deidentifier.patient_of(values[0], values[1], syntax.encodings, said)
             if found is None:
                 raise Unusual
-            patient = remember(self._patients, key, found)
+            patient = remember(self._patients, key, found, _SCOPES)
         return patient
 
     def creators_of(self, elements: Sequence[int], cut: list[bytes], syntax: Syntax) -> list[bytes] | None:

@@ -134,6 +134,54 @@ def compile_extractors(contract: Contract) -> tuple[Extractor, ...]:
     )
 
 
+class Gathered:
+    """Rows of a batch on their way into a table; as rows only a few at a time, since those take ten times the memory.
+
+    Parameters
+    ----------
+    contract
+        Of the table.
+    """
+
+    _AT_A_TIME = 128
+
+    def __init__(self, contract: Contract) -> None:
+        self._contract = contract
+        self._rows: list[Mapping[str, object]] = []
+        self._tables: list[pa.Table] = []
+        self.row_count = 0
+
+    def add(self, row: Mapping[str, object]) -> None:
+        """Take one more row.
+
+        Raises
+        ------
+        ContractError
+            As `rows_to_table`; also of a row that was added before.
+        """
+        self._rows.append(row)
+        self.row_count += 1
+        if len(self._rows) >= self._AT_A_TIME:
+            self._settle()
+
+    def table(self) -> pa.Table:
+        """Give the table of all rows, as `rows_to_table` does.
+
+        Raises
+        ------
+        ContractError
+            As `rows_to_table`.
+        """
+        if self._rows or not self._tables:
+            self._settle()
+        order = [(name, "ascending") for name in self._contract.key]
+        return pa.concat_tables(self._tables).combine_chunks().sort_by(order)
+
+    def _settle(self) -> None:
+        self._tables.append(rows_to_table(self._rows, self._contract))
+        self._rows = []
+
+
 def rows_to_table(rows: Iterable[Mapping[str, object]], contract: Contract) -> pa.Table:
     """Make a table in the contract's exact types, sorted by its key.
 

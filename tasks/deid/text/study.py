@@ -87,7 +87,7 @@ NOBODY = StudyIdentifiers()
 """The identifiers of a study that says nothing of anybody."""
 
 
-@lru_cache(1 << 10)
+@lru_cache(1 << 6)
 def identify_study(
     names: frozenset[str],
     codes: frozenset[str],
