@@ -17,6 +17,7 @@ from prefect.client.schemas.objects import State as PrefectState
 from prefect.states import Completed, Failed
 
 from flows.dask_runner import run_batches
+from flows.dead_runs import tell_prefect
 from flows.gate_ahead import import_gate_ahead
 from flows.progress import RunProgress, current
 from tasks.audit import audit
@@ -34,6 +35,7 @@ def clean() -> PrefectState[RunReport]:
     """Run once; withheld is a failed state, so that whatever watches Prefect for failures sees it."""
     settings, progress = active_settings(), current()
     with open_run(settings) as run:
+        tell_prefect(run.died)
         for audited in run.to_finish:
             finish(audited, progress)
         return state_of(carry_out(run.plan, settings, progress))

@@ -11,6 +11,7 @@ from prefect import flow
 from prefect.client.schemas.objects import State as PrefectState
 
 from flows.clean import carry_out, finish, state_of
+from flows.dead_runs import tell_prefect
 from flows.progress import current
 from flows.replay_parameters import ReplayParameters
 from tasks.prepare import open_run
@@ -24,6 +25,7 @@ def replay(selection: ReplayParameters | None = None) -> PrefectState[RunReport]
     settings, progress = active_settings(), current()
     chosen = (selection or ReplayParameters()).selection()
     with open_run(settings, chosen) as run:
+        tell_prefect(run.died)
         done = None
         for audited in run.to_finish:
             report = finish(audited, progress)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import sys
+from typing import NamedTuple
 
 import orjson
 from rich.console import Console
 from rich.table import Table
 
 from tasks import layout
+from tasks.attempts import Ended, read_attempts
 from tasks.errors import ConfigurationError
 from tasks.history import read_reports
+from tasks.hold import is_held
 from tasks.ledger.ledger import Ledger
 from tasks.records import RunKind, RunPlan, RunReport, State
 from tasks.settings import Settings
@@ -23,7 +26,7 @@ def print_history(settings: Settings, last: int, *, as_json: bool) -> None:
     """Print the newest `last` runs, unfinished ones too, and the ledger's states with their reasons."""
     store = open_store(settings.target, settings.s3.model_dump(exclude_defaults=True))
     runs = read_reports(store)[-last:]
-    unfinished = [load_record(RunPlan, store.read(key)) for key in store.list(layout.STAGED_RUNS)]
+    unfinished = find_unfinished(store)
     states = count_states(store)
     if not runs and not unfinished and not states:
         raise ConfigurationError(
@@ -50,6 +53,40 @@ def print_docs(settings: Settings, *, as_json: bool) -> None:
     Console().print(f"The pages of {runs} runs are written; they begin at {index}", highlight=False)
 
 
+class Unfinished(NamedTuple):
+    """A run that has staged something and no report yet: how its last attempt stands, and the kind of its error."""
+
+    run_id: str
+    started_at: str
+    state: str
+    error: str = ""
+
+
+RUNNING = "running"
+
+
+def find_unfinished(store: Store) -> list[Unfinished]:
+    """Find the runs that are not at their end, the oldest first; one of them may be running."""
+    plans = [load_record(RunPlan, store.read(key)) for key in store.list(layout.STAGED_RUNS)]
+    if not plans:
+        return []
+    running = is_held(store)
+    last = {attempt.begun.run_id: attempt.end for attempt in read_attempts(store, _ATTEMPTS)}
+    found = []
+    for plan in sorted(plans, key=lambda plan: plan.started_at):
+        end = last.get(plan.run_id)
+        if end is None:
+            # Nobody has buried it yet; without a hold on the target there is nobody who could be at work.
+            found.append(Unfinished(plan.run_id, plan.started_at, RUNNING if running else Ended.DIED.value))
+        else:
+            found.append(Unfinished(plan.run_id, plan.started_at, end.state.value, end.error))
+    return found
+
+
+_ATTEMPTS = 100
+"""Attempts that are looked through for those of unfinished runs, the newest first."""
+
+
 def count_states(store: Store) -> dict[tuple[str, str], int]:
     """Count the ledger's objects by state and reason; the newest row of an object's version counts."""
     if not any(store.list(layout.LEDGER)):
@@ -58,7 +95,9 @@ def count_states(store: Store) -> dict[tuple[str, str], int]:
     return {(ending.state, ending.reason or ""): count for ending, count in endings.items()}
 
 
-def _print_json(runs: list[RunReport], unfinished: list[RunPlan], states: dict[tuple[str, str], int]) -> None:
+def _print_json(
+    runs: list[RunReport], unfinished: list[Unfinished], states: dict[tuple[str, str], int]
+) -> None:
     document = {
         "runs": [
             {
@@ -71,7 +110,7 @@ def _print_json(runs: list[RunReport], unfinished: list[RunPlan], states: dict[t
             }
             for run in runs
         ],
-        "unfinished": [{"run_id": plan.run_id, "started_at": plan.started_at} for plan in unfinished],
+        "unfinished": [run._asdict() for run in unfinished],
         "objects": [
             {"state": state, "reason": reason or None, "count": count}
             for (state, reason), count in sorted(states.items())
@@ -80,7 +119,7 @@ def _print_json(runs: list[RunReport], unfinished: list[RunPlan], states: dict[t
     sys.stdout.write(orjson.dumps(document).decode() + "\n")
 
 
-def _table_of_runs(runs: list[RunReport], unfinished: list[RunPlan]) -> Table:
+def _table_of_runs(runs: list[RunReport], unfinished: list[Unfinished]) -> Table:
     table = Table(title="Runs", title_justify="left", show_edge=False, pad_edge=False)
     table.add_column("started")
     table.add_column("run")
@@ -91,9 +130,15 @@ def _table_of_runs(runs: list[RunReport], unfinished: list[RunPlan]) -> Table:
         counts = [f"{getattr(run, name):,}" for name in ("listed", *State)]
         outcome = f"{run.outcome} (replay)" if run.kind == RunKind.REPLAY else str(run.outcome)
         table.add_row(run.started_at[:19], run.run_id, outcome, *counts)
-    for plan in unfinished:
-        table.add_row(plan.started_at[:19], plan.run_id, "unfinished: run it again to resume")
+    for left in unfinished:
+        table.add_row(left.started_at[:19], left.run_id, _tell(left))
     return table
+
+
+def _tell(run: Unfinished) -> str:
+    if run.state == RUNNING:
+        return RUNNING
+    return f"{run.state}{f' ({run.error})' if run.error else ''}: run it again to resume"
 
 
 def _table_of_states(states: dict[tuple[str, str], int]) -> Table:

@@ -15,10 +15,13 @@ from typing import TYPE_CHECKING
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
+from prefect.runtime import flow_run
 
 from expectations.outcomes import GateResult, RuleOutcome
+from tasks.attempts import begin_attempt
 from tasks.errors import ContractError, value_free
 from tasks.history import usual_listing
+from tasks.hold import check_held
 from tasks.identities import Findings, Mark, carries
 from tasks.layout import Staging
 from tasks.records import AuditReport, Listing, RuleResult, RunPlan, State
@@ -39,6 +42,8 @@ def audit(plan: RunPlan) -> AuditReport:
     from expectations.runner import Gate, columns_kept_together
 
     store, staging = open_store(plan.target, dict(plan.s3)), Staging(plan.run_id)
+    begin_attempt(store, plan, flow_run.id)
+    check_held(store, plan)
     if store.exists(staging.audit):
         return load_record(AuditReport, store.read(staging.audit))
     rules = load_rules(store.read(staging.rules))
@@ -51,6 +56,7 @@ def audit(plan: RunPlan) -> AuditReport:
         result = _conclude(gate, plan, store, staging, session)
     except GateError as error:
         raise ContractError(f"The gate could not judge: {error}. Nothing is published.") from None
+    check_held(store, plan)
     session.write_decisions(result)
     report = _report(result)
     store.write(staging.audit, dump_record(report))

@@ -11,7 +11,9 @@ from functools import partial
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
+from prefect.runtime import flow_run
 
+from tasks.attempts import begin_attempt
 from tasks.errors import value_free
 from tasks.layout import Staging
 from tasks.ledger.batching import make_batches, read_manifest, write_manifest
@@ -35,6 +37,7 @@ def discover(plan: RunPlan, settings: Settings) -> Found:
         return Found(listing, (), 0)
     remaining = _compare(plan, store, staging, pending)
     pin_run(plan, settings)
+    begin_attempt(store, plan, flow_run.id)
     for stale in remaining.stale:
         drop_batch(store, staging, stale)
     for cut in remaining.cuts:

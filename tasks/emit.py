@@ -21,6 +21,7 @@ from tasks import layout
 from tasks.describe import masked_tags
 from tasks.docs import write_docs
 from tasks.errors import ContractError, value_free
+from tasks.hold import check_held
 from tasks.layout import Staging
 from tasks.lineage.events import LineageRun, batch_completed, batch_started, run_ended, run_started
 from tasks.lineage.facets import AuditedTable, PublishedFiles, PublishedTable
@@ -47,10 +48,12 @@ def emit(plan: RunPlan, audit: AuditReport, seconds: Mapping[str, float]) -> Run
     totals = Totals.of(store, staging)
     report = make_report(plan, store, staging, audit, batches, totals, seconds)
     check_balance(report)
+    check_held(store, plan)
     _write_lineage(plan, store, report, batches, totals)
     write_docs(plan, store, staging, report)
-    leave_artifact(report)
+    check_held(store, plan)
     remove_staging(store, plan.run_id)
+    leave_artifact(report)
     return report
 
 

@@ -7,14 +7,13 @@ not been touched.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 import re
 import secrets
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path, PurePosixPath
@@ -26,11 +25,13 @@ from pydantic import BaseModel
 
 from expectations.rules import DEFAULT_RULES, RulesError, load_rules
 from tasks import layout
+from tasks.attempts import Begun, Ended, bury_dead, end_attempt
 from tasks.deid.key import Key
 from tasks.deid.profile import load_profile
 from tasks.deid.pseudonyms import Pseudonyms, is_mapped
-from tasks.errors import ConfigurationError
+from tasks.errors import ConfigurationError, PipelineError
 from tasks.history import newest_report
+from tasks.hold import hold
 from tasks.layout import Staging
 from tasks.project_key import ENVIRONMENT_NAME, find_key
 from tasks.reasons import REASONS
@@ -50,10 +51,13 @@ class OpenRun:
     ----------
     to_finish
         Runs that died after their verdicts were written: these are rolled forward first.
+    died
+        Attempts that were found dead.
     """
 
     plan: RunPlan
     to_finish: tuple[RunPlan, ...]
+    died: tuple[Begun, ...] = ()
 
 
 _open: tuple[Settings, OpenRun] | None = None
@@ -91,15 +95,36 @@ def _open_new_run(settings: Settings, selection: Selection | None) -> Iterator[O
     plan = make_plan(settings, selection)
     store = open_store(plan.target, dict(plan.s3))
     store.prepare()
-    with _hold(store):
+    with hold(store) as fence:
         _check_key(store, plan)
+        died = bury_dead(store)
         dead = _dead_runs(store)
         _sweep(store, dead)
-        to_finish = tuple(run for run in dead if store.exists(Staging(run.run_id).audit))
+        to_finish = [run for run in dead if store.exists(Staging(run.run_id).audit)]
         plan = _resume_or_sweep(store, plan, [run for run in dead if run not in to_finish])
         if not plan.resumed:
             plan = replace(plan, run_id=new_run_id())
-        yield OpenRun(plan, to_finish)
+        plan, *to_finish = (replace(run, attempt=new_run_id(), fence=fence) for run in (plan, *to_finish))
+        with _ended(store, [plan, *to_finish]):
+            yield OpenRun(plan, tuple(to_finish), died)
+
+
+@contextmanager
+def _ended(store: Store, plans: Sequence[RunPlan]) -> Iterator[None]:
+    """Write down how the attempts ended; one that never began, because nothing was new, leaves no trace."""
+    state, error = Ended.FINISHED, ""
+    try:
+        yield
+    except (KeyboardInterrupt, SystemExit, GeneratorExit):
+        state = Ended.INTERRUPTED
+        raise
+    except BaseException as problem:
+        state, error = Ended.FAILED, type(problem).__name__
+        raise
+    finally:
+        with suppress(PipelineError):  # a target that cannot be written is why it failed, most likely
+            for plan in plans:
+                end_attempt(store, plan.attempt, state, error)
 
 
 def new_run_id() -> str:
@@ -268,24 +293,6 @@ def _fingerprint(
         version("dicomflow"),
     ]
     return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogateescape")).hexdigest()
-
-
-@contextmanager
-def _hold(store: Store) -> Iterator[None]:
-    """Keep a second run on this machine from the same target; the kernel lets go when we die."""
-    path = store.local_path(layout.LOCK)
-    if path is None:
-        yield
-        return
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with path.open("ab") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise ConfigurationError(
-                "Another run holds this target. Wait until it has ended (`dicomflow show TARGET`), then try again."
-            ) from None
-        yield
 
 
 def _check_key(store: Store, plan: RunPlan) -> None:

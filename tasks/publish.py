@@ -23,6 +23,7 @@ from prefect.cache_policies import NO_CACHE
 from expectations.contracts import LEDGER
 from tasks import layout
 from tasks.errors import value_free
+from tasks.hold import check_held
 from tasks.layout import Staging
 from tasks.ledger.objects import DIGEST_TYPE, Digests, digest_all, find
 from tasks.ledger.replay import withheld_instances
@@ -49,15 +50,20 @@ _SUMMARIES: tuple[tuple[str, tuple[str, ...], str, Callable[[pa.Table], pa.Table
 def publish(plan: RunPlan) -> None:
     """Carry out the decisions that the audit wrote down."""
     store, staging = open_store(plan.target, dict(plan.s3)), Staging(plan.run_id)
-    publish_files(store, staging)
-    publish_rows(store, staging, plan.run_id)
-    _record_findings(store, staging, plan.run_id)
     order = batches_in_order(store, staging)
-    _record_quarantine(store, staging, order, plan.run_id)
-    _record_ledger(store, staging, order, plan)
-    if plan.replay is not None:
-        drop_settled(store)
-    store.barrier()
+    commits: tuple[Callable[[], None], ...] = (
+        lambda: publish_files(store, staging),
+        lambda: publish_rows(store, staging, plan),
+        lambda: _record_findings(store, staging, plan.run_id),
+        lambda: _record_quarantine(store, staging, order, plan.run_id),
+        lambda: _record_ledger(store, staging, order, plan),
+        lambda: drop_settled(store) if plan.replay is not None else None,
+        # The staging folder goes next, and with it all that could repeat what the disk has not kept.
+        store.barrier,
+    )
+    for commit in commits:
+        check_held(store, plan)
+        commit()
 
 
 def publish_files(store: Store, staging: Staging) -> None:
@@ -134,7 +140,7 @@ def drop_settled(store: Store) -> None:
                 store.delete(key)
 
 
-def publish_rows(store: Store, staging: Staging, run_id: str) -> None:
+def publish_rows(store: Store, staging: Staging, plan: RunPlan) -> None:
     """Commit the released instances' rows, then bring the rows of their series and studies up to date."""
     instances = stored(store, layout.INSTANCES)
     new = replacing = 0
@@ -145,12 +151,13 @@ def publish_rows(store: Store, staging: Staging, run_id: str) -> None:
         new, replacing = new + len(released) - replaced, replacing + replaced
         studies.add(hash_column(released["StudyInstanceUID"]))
     if new:
-        instances.append(_released_rows(store, staging, replaces=False), run_id)
+        instances.append(_released_rows(store, staging, replaces=False), plan.run_id)
     if replacing:
-        instances.upsert(pa.concat_tables(_released_rows(store, staging, replaces=True)), run_id)
+        check_held(store, plan)
+        instances.upsert(pa.concat_tables(_released_rows(store, staging, replaces=True)), plan.run_id)
     if new or replacing:
         with scratch_folder(store, staging) as scratch:
-            _publish_summaries(store, instances, studies.sorted(), run_id, scratch)
+            _publish_summaries(store, instances, studies.sorted(), plan, scratch)
 
 
 def _released_rows(store: Store, staging: Staging, *, replaces: bool) -> Iterator[pa.Table]:
@@ -163,7 +170,7 @@ def _released_rows(store: Store, staging: Staging, *, replaces: bool) -> Iterato
 
 
 def _publish_summaries(
-    store: Store, instances: StoredTable, studies: Hashes, run_id: str, scratch: Path
+    store: Store, instances: StoredTable, studies: Hashes, plan: RunPlan, scratch: Path
 ) -> None:
     """Add up the series and studies of the run, from all that is published of them."""
     for key, columns, by, add_up in _SUMMARIES:
@@ -175,8 +182,9 @@ def _publish_summaries(
                 found = rows.filter(pa.array(contains(hash_column(rows["StudyInstanceUID"]), studies)))
                 buckets.add(found, hash_column(found[by]))
             summaries = (add_up(rows) for rows in buckets)
+            check_held(store, plan)
             # One bucket is one commit; with more, what is new is added as it comes.
-            stored(store, key).upsert(next(summaries) if count == 1 else summaries, run_id)
+            stored(store, key).upsert(next(summaries) if count == 1 else summaries, plan.run_id)
 
 
 def _count_rows(instances: StoredTable, studies: Hashes) -> int:

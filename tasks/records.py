@@ -154,6 +154,10 @@ class RunPlan:
         Codes of salvageable damage that the salvage policy quarantines.
     replay
         What a replay takes again, whose objects the ledger names; such a run has no `source`.
+    attempt
+        Id of this attempt at the run.
+    fence
+        Fencing token of the lease it is made under; 0 where the target is locked and not leased.
     """
 
     run_id: str
@@ -176,6 +180,8 @@ class RunPlan:
     batch_bytes: int = 256 << 20
     resumed: bool = False
     replay: Selection | None = None
+    attempt: str = ""
+    fence: int = 0
 
     @property
     def kind(self) -> RunKind:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import TracebackType
 from typing import Any, Self
 
 import pytest
@@ -45,8 +46,13 @@ class PlainRun:
         self.plan: RunPlan = self._stack.enter_context(open_run(self.settings, self.selection)).plan
         return self
 
-    def __exit__(self, *_error: object) -> None:
-        self._stack.close()
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._stack.__exit__(kind, error, traceback)
 
     @property
     def store(self) -> Store:
