@@ -69,6 +69,8 @@ def _states(report: RunReport) -> Table:
     table.add_row(f"{report.listed:,}", _listed(report))
     for state in State:
         table.add_row(f"{getattr(report, state):,}", str(state))
+    if report.young:
+        table.add_row(f"{report.young:,}", "not listed: changed a moment ago, left to the next run")
     return table
 
 

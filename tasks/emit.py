@@ -75,6 +75,7 @@ def make_report(
         run_id=plan.run_id,
         outcome=outcome_of(totals.states, run_withheld=audit.run_withheld),
         listed=listing.listed,
+        young=listing.young,
         published=states[State.PUBLISHED],
         withheld=states[State.WITHHELD],
         quarantined=states[State.QUARANTINED],

@@ -183,6 +183,8 @@ def make_plan(settings: Settings, selection: Selection | None = None) -> RunPlan
         parser=_options(settings.parser),
         check_pixels=settings.check_pixels,
         refused=settings.refused_codes,
+        follow_links=settings.follow_links,
+        stable_seconds=settings.stable_seconds,
         batch_objects=settings.batch_objects,
         batch_bytes=settings.batch_bytes,
         listing=settings.listing,
@@ -276,6 +278,7 @@ def _options(options: BaseModel) -> tuple[tuple[str, Any], ...]:
 def _strictness(settings: Settings) -> Iterator[str]:
     """Give the settings that decide what becomes of damage, as words for the fingerprint."""
     yield settings.check_pixels
+    yield f"follow_links={settings.follow_links}"
     yield from settings.refused_codes
     yield from (f"{name}={value}" for name, value in _options(settings.parser))
 

@@ -150,6 +150,10 @@ class RunPlan:
         Options of the careful reader, as `tasks.sandbox.options.ParserOptions` takes them.
     check_pixels
         ``none``, ``structure`` or ``decode``.
+    follow_links
+        Whether a link to a regular file is taken for that file.
+    stable_seconds
+        Time for which a file must not have changed; younger ones are left to the next run.
     refused
         Codes of salvageable damage that the salvage policy quarantines.
     replay
@@ -176,6 +180,8 @@ class RunPlan:
     parser: tuple[tuple[str, int | float | tuple[str, ...]], ...] = ()
     check_pixels: str = "structure"
     refused: tuple[str, ...] = ()
+    follow_links: bool = False
+    stable_seconds: float = 0
     batch_objects: int = 1000
     batch_bytes: int = 256 << 20
     resumed: bool = False
@@ -191,13 +197,17 @@ class RunPlan:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """What discovery found, in counts; `settled` are objects that earlier runs have finished, by state."""
+    """What discovery found, in counts; `settled` are objects that earlier runs have finished, by state.
+
+    Files that changed a moment ago are `young`: left to the next run, and not among the listed.
+    """
 
     listed: int
     pending: int
     pending_bytes: int
     settled: dict[str, int]
     settled_reasons: dict[str, int]
+    young: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,6 +323,7 @@ class RunReport:
     studies: int = 0
     series: int = 0
     modalities: dict[str, int] = field(default_factory=dict)
+    young: int = 0
     vendors: dict[str, int] = field(default_factory=dict)
     elements: dict[str, int] = field(default_factory=dict)
     instances: int = 0

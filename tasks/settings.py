@@ -92,6 +92,15 @@ class Settings(BaseSettings):
         "structure",
         description="How closely pixel data is checked: not at all, its structure, or by decoding it.",
     )
+    follow_links: bool = Field(
+        False,
+        description="Take a symbolic link to a file for that file; links to folders are never followed.",
+    )
+    stable_seconds: float = Field(
+        0,
+        ge=0,
+        description="Leave files that changed within so many seconds to the next run: they may still be written.",
+    )
     parser: ParserOptions = Field(
         default_factory=ParserOptions,
         description="What one object may cost (memory_bytes, wall_seconds, max_depth …) before it is refused.",

@@ -7,6 +7,7 @@ that follows it.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -23,6 +24,7 @@ from tasks.records import Listing, Outcome, RunPlan, RunReport, Selection, State
 from tasks.settings import Settings
 from tasks.storage.listing import list_objects
 from tasks.storage.look_again import MISSING, look_again
+from tasks.storage.readiness import follow_links, has_rested
 from tasks.storage.store import Store, open_store
 from tasks.target import stored
 
@@ -56,16 +58,29 @@ def list_source(plan: RunPlan, store: Store) -> Listed:
         return ahead
     if plan.replay is not None:
         return _list_replayed(plan, plan.replay, store)
-    split = _read_ledger(store).split(list_objects(plan.source, dict(plan.s3), plan.listing))
-    pending = sort_objects(split)
+    objects = list_objects(plan.source, dict(plan.s3), plan.listing)
+    split = _read_ledger(store).split(follow_links(objects) if plan.follow_links else objects)
+    found = sort_objects(split)
+    pending = _leave_young(found, plan.stable_seconds)
+    young = len(found) - len(pending)
     listing = Listing(
-        listed=split.listed,
+        listed=split.listed - young,
         pending=len(pending),
         pending_bytes=int(pending.sizes.sum()),
         settled=split.states,
         settled_reasons=split.reasons,
+        young=young,
     )
     return Listed(pending, listing)
+
+
+def _leave_young(found: SourceObjects, stable_seconds: float) -> SourceObjects:
+    """Leave files that changed a moment ago to the next run: they may still be written."""
+    if not stable_seconds:
+        return found
+    since = time.time_ns() - int(stable_seconds * 1e9)
+    rested = (has_rested(one.uri, one.version, since) for one in found)
+    return found.choose(np.fromiter(rested, np.bool_, len(found)))
 
 
 def _list_replayed(plan: RunPlan, selection: Selection, store: Store) -> Listed:
@@ -78,7 +93,8 @@ def _list_replayed(plan: RunPlan, selection: Selection, store: Store) -> Listed:
         them that they cannot be read would bury why they were set aside.
     """
     known = sort_objects(choose_replayed(stored(store, layout.LEDGER), selection))
-    pending = sort_objects(look_again(known, dict(plan.s3)))
+    objects = look_again(known, dict(plan.s3))
+    pending = sort_objects(follow_links(objects) if plan.follow_links else objects)
     if len(pending) and all(found.kind == MISSING for found in pending):
         raise ConfigurationError(
             f"None of the {len(pending):,} objects to replay is where the ledger says. Mount their source (or give "
@@ -120,6 +136,7 @@ def report_nothing_new(plan: RunPlan, listing: Listing, seconds: Mapping[str, fl
         quarantined=listing.settled.get(State.QUARANTINED, 0),
         duplicate=listing.settled.get(State.DUPLICATE, 0),
         unchanged=listing.listed,
+        young=listing.young,
         reasons=listing.settled_reasons,
         findings={},
         seconds=dict(seconds),

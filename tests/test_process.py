@@ -14,6 +14,7 @@ from tasks.staged import finished_reports
 from tasks.storage.byte_source import LocalSource
 from tests.builders import OTHER_KEY_TEXT, ct_instance, part10, write_study
 from tests.plain import PlainRun
+from tests.reasons.damage import with_value
 
 
 def run_batch(run: PlainRun, *, last_try: bool = False) -> BatchReport:
@@ -131,3 +132,28 @@ def test_a_worker_with_another_key_refuses_to_work(tmp_path: Path, monkeypatch: 
 
 def test_a_reject_names_a_code_and_a_place_and_nothing_else() -> None:
     assert Reject._fields == ("code", "path")
+
+
+@pytest.mark.parametrize(
+    ("options", "published", "rejects"),
+    [
+        ({}, 2, {}),
+        ({"salvage": "strict"}, 0, {"BAD_DATE": 1, "BAD_AGE": 1}),
+        ({"salvage": "strict", "salvage_codes": {"BAD_AGE": "salvage"}}, 1, {"BAD_DATE": 1}),
+        ({"salvage_codes": {"BAD_AGE": "quarantine"}}, 1, {"BAD_AGE": 1}),
+    ],
+)
+def test_the_salvage_policy_decides_what_becomes_of_damage(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    options: dict[str, object],
+    published: int,
+    rejects: dict[str, int],
+) -> None:
+    (tmp_path / "source").mkdir()
+    (tmp_path / "source" / "date.dcm").write_bytes(with_value("StudyDate", b"20230230"))
+    (tmp_path / "source" / "age.dcm").write_bytes(with_value("PatientAge", b"62"))
+    with PlainRun(tmp_path, monkeypatch, options=options) as run:
+        report = run_batch(run)
+    assert (report.staged, report.rejects) == (published, rejects)
+    assert any((tmp_path / "target").rglob("*.dcm")) == (published > 0)

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from tasks.errors import ConfigurationError
+from tasks.reasons import REASONS, ReasonKind
 from tasks.settings import Output, Settings, load_settings
 
 
@@ -97,3 +98,26 @@ def test_the_key_is_never_shown() -> None:
 
 def test_every_setting_has_a_description() -> None:
     assert [name for name, field in Settings.model_fields.items() if not field.description] == []
+
+
+def test_limits_and_policies_are_read_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DICOMFLOW_PARSER__MAX_DEPTH", "10")
+    monkeypatch.setenv("DICOMFLOW_PARSER__PLUGINS", '["our_codec"]')
+    monkeypatch.setenv("DICOMFLOW_SALVAGE_CODES", '{"BAD_DATE": "quarantine"}')
+    settings = load_settings()
+    assert (settings.parser.max_depth, settings.parser.plugins) == (10, ("our_codec",))
+    assert settings.refused_codes == ("BAD_DATE",)
+    assert settings.parser.limits("decode").max_depth == 10
+    assert settings.parser.sandbox().plugins == ("our_codec",)
+
+
+@pytest.mark.parametrize("code", ["ARCHIVE", "NO_SUCH_CODE"])
+def test_only_what_can_be_salvaged_can_be_decided_otherwise(code: str) -> None:
+    with pytest.raises(ConfigurationError, match="salvage_codes"):
+        load_settings(salvage_codes={code: "salvage"})
+
+
+def test_strict_refuses_all_that_could_be_salvaged_and_nothing_else() -> None:
+    salvageable = {code for code, reason in REASONS.items() if ReasonKind.SALVAGE in reason.kinds}
+    assert set(load_settings(salvage="strict").refused_codes) == salvageable
+    assert load_settings().refused_codes == ()

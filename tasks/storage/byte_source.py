@@ -21,6 +21,7 @@ from tasks.errors import PipelineError
 from tasks.records import SourceObject
 from tasks.storage.faults import READ_SOURCE, explain
 from tasks.storage.listing import version_of
+from tasks.storage.readiness import LINK
 from tasks.storage.s3_options import parse_options
 from tasks.storage.uris import path_of
 
@@ -123,7 +124,7 @@ class Sources:
         TransientError
             Disk or server failed for the moment; also from `read`.
         """
-        if listed.kind != "file":
+        if listed.kind not in ("file", LINK):
             raise Unreadable(_KIND_CODES[listed.kind])
         if listed.size_bytes == 0:
             raise Unreadable("EMPTY_FILE")
@@ -216,7 +217,8 @@ class LocalSource:
 
 def _open_local(listed: SourceObject) -> LocalSource:
     try:
-        return LocalSource(os.open(path_of(listed.uri), _LOCAL_FLAGS), listed)
+        flags = _LOCAL_FLAGS & ~os.O_NOFOLLOW if listed.kind == LINK else _LOCAL_FLAGS
+        return LocalSource(os.open(path_of(listed.uri), flags), listed)
     except OSError as error:
         problem = _explain_local(error)
     raise problem

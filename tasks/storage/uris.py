@@ -56,6 +56,11 @@ def file_uri(path: bytes) -> str:
     return _FILE + quote(path)
 
 
+def is_local(uri: str) -> bool:
+    """Tell whether a URI names a local file."""
+    return uri.startswith(_FILE + "/")
+
+
 def path_of(uri: str) -> bytes:
     """Give back the path that `file_uri` named, byte for byte."""
     if not uri.startswith(_FILE + "/"):
