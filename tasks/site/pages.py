@@ -24,9 +24,13 @@ from tasks.site.render import load_languages, load_stylesheet, render
 from tasks.site.review import NO_REVIEW, Review
 from tasks.site.rules import count_rules, tabulate_rules
 from tasks.site.trends import draw_trends
+from tasks.site.vendors import OTHER_VENDOR
 
 SHOWN_RUNS = 60
 """Runs of the index: two months of nights. Older ones have a page a year, once there are more."""
+
+OPEN_RUNS = 20
+"""Runs of the index that are not behind a disclosure."""
 
 _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,63}")
 _RELATIVE = re.compile(r"(?!//)[^:?#\\]*")
@@ -90,6 +94,7 @@ def render_run_page(story: RunStory, language: Language = ENGLISH) -> str:
         for name, count in list(tabulate.rank(report.elements).items())[: tabulate.SHOWN_ROWS]
     }
     vendors = tabulate.rank(report.vendors)
+    named = vendors.keys() - {OTHER_VENDOR}
     return render(
         "run.html",
         f"runs/{report.run_id}/index.html",
@@ -116,7 +121,7 @@ def render_run_page(story: RunStory, language: Language = ENGLISH) -> str:
         completeness=tabulate.tabulate_completeness(report),
         phases=tabulate.tabulate_phases(report, language),
         states_chart=charts.chart_states(tabulate.count_states(report)),
-        elements_chart=charts.chart_bars(elements, format_count, name_width=170),
+        elements_chart=charts.chart_bars(elements, format_count, name_width=200),
         modalities_chart=charts.chart_bars(
             {
                 name if name != "other" else language.say(name): count
@@ -125,7 +130,9 @@ def render_run_page(story: RunStory, language: Language = ENGLISH) -> str:
             format_count,
         ),
         vendors_chart=charts.chart_bars(
-            {language.say(name): count for name, count in vendors.items()}, format_count, name_width=140
+            {language.say(name): count for name, count in vendors.items()} if named else {},
+            format_count,
+            name_width=140,
         ),
         completeness_chart=charts.chart_bars(
             tabulate.pick_completeness(shares),
@@ -134,7 +141,7 @@ def render_run_page(story: RunStory, language: Language = ENGLISH) -> str:
             most=100,
         ),
         phases_chart=charts.chart_bars(
-            {language.say(phase): seconds for phase, seconds in report.seconds.items()},
+            {language.say(phase): seconds for phase, seconds in tabulate.order_phases(report).items()},
             lambda seconds: format_seconds(seconds, language),
         ),
         trends=draw_trends(story.review.trends, language),
@@ -159,7 +166,10 @@ def render_index(history: Sequence[RunSummary], language: Language = ENGLISH, *,
         latest=runs[-1] if runs else None,
         latest_told=wording.tell_states(runs[-1], language) if runs else None,
         outcomes=wording.OUTCOMES,
-        runs=tabulate.tabulate_history(runs[: -SHOWN_RUNS - 1 : -1], "Runs, newest first", language),
+        runs=tabulate.tabulate_history(
+            runs[: -SHOWN_RUNS - 1 : -1], "Runs, newest first", language, shown=OPEN_RUNS
+        ),
+        shown=min(len(runs), SHOWN_RUNS),
         years=[(year, len(of_year)) for year, of_year in _years(runs)[::-1]]
         if len(runs) > SHOWN_RUNS
         else [],

@@ -27,7 +27,7 @@ from tasks.site.formats import (
 )
 from tasks.site.history import RunSummary
 from tasks.site.modalities import MODALITIES, fold_modalities
-from tasks.site.wording import OUTCOMES, STATES, Phrase
+from tasks.site.wording import OUTCOMES, PHASES, STATES, Phrase
 
 SHOWN_ROWS = 12
 """Rows of a table that are open; the rest is folded behind a disclosure."""
@@ -89,20 +89,20 @@ def fold_rows(
     return Table(caption, headings, kept[:shown], folded=kept[shown:], beyond=len(rows) - len(kept))
 
 
-def tabulate_history(history: Sequence[RunSummary], caption: str, language: Language = ENGLISH) -> Table:
-    """List runs in the order given, each with a link to its report."""
+def tabulate_history(
+    history: Sequence[RunSummary], caption: str, language: Language = ENGLISH, *, shown: int | None = None
+) -> Table:
+    """List runs in the order given, each with a link to its report; those after the first `shown` are folded."""
     states = (phrase.word for phrase in STATES.values())
-    return Table(
-        caption,
-        (
-            Heading("Started", "link"),
-            Heading("Outcome", "phrase"),
-            *(Heading(label, "number") for label in ("Listed", *states)),
-            Heading("Read", "number"),
-            Heading("Took", "number"),
-        ),
-        tuple(_tabulate_run(run, language) for run in history),
+    headings = (
+        Heading("Started", "link"),
+        Heading("Outcome", "phrase"),
+        *(Heading(label, "number") for label in ("Listed", *states)),
+        Heading("Read", "number"),
+        Heading("Took", "number"),
     )
+    rows = tuple(_tabulate_run(run, language) for run in history)
+    return Table(caption, headings, rows[:shown], folded=() if shown is None else rows[shown:])
 
 
 def tabulate_states(report: RunReport, language: Language = ENGLISH) -> Table:
@@ -198,8 +198,9 @@ def tabulate_vendors(vendors: Mapping[str, int], language: Language = ENGLISH) -
 
 
 def tabulate_completeness(report: RunReport) -> Table:
-    """Show in how many of the judged instances each element has a value, the fullest first."""
+    """Show in how many of the judged instances each element has a value: those of the chart, then the others."""
     shares = measure_completeness(report)
+    picked = pick_completeness(shares)
     return fold_rows(
         "Completeness by element",
         (
@@ -215,9 +216,9 @@ def tabulate_completeness(report: RunReport) -> Table:
                 format_count(report.nulls[name]),
                 format_share(report.instances - report.nulls[name], report.instances),
             )
-            for name in shares
+            for name in picked | shares
         ],
-        shown=len(pick_completeness(shares)),
+        shown=len(picked),
     )
 
 
@@ -256,7 +257,7 @@ def tabulate_phases(report: RunReport, language: Language = ENGLISH) -> Table:
                 format_rate(objects, seconds),
                 format_rate(report.bytes_read / 1e6, seconds),
             )
-            for phase, seconds in report.seconds.items()
+            for phase, seconds in order_phases(report).items()
         ),
         total=(
             language.say("All phases"),
@@ -266,6 +267,12 @@ def tabulate_phases(report: RunReport, language: Language = ENGLISH) -> Table:
             format_rate(report.bytes_read / 1e6, total),
         ),
     )
+
+
+def order_phases(report: RunReport) -> dict[str, float]:
+    """Give the seconds of each phase in the order in which a run goes through them."""
+    order = {phase: place for place, phase in enumerate(PHASES)}
+    return dict(sorted(report.seconds.items(), key=lambda item: (order.get(item[0], len(order)), item[0])))
 
 
 def tabulate_contract(contract: Contract, language: Language = ENGLISH) -> Table:

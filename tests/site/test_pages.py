@@ -214,7 +214,7 @@ def test_an_empty_source_makes_a_page_without_a_division_by_it(site: Site) -> No
 def test_the_history_is_newest_first_whatever_order_it_comes_in(site: Site) -> None:
     page = render_index(site.history)
     assert page == render_index(site.history[::-1])
-    links = [a.attributes["href"] for a in read_page(page).all("table")[0].all("a")]
+    links = [a.attributes["href"] for table in read_page(page).all("table") for a in table.all("a")]
     assert links == [f"runs/{run.run_id}/index.html" for run in site.history[::-1]]
 
 
@@ -240,6 +240,20 @@ def test_old_runs_are_listed_by_year_and_none_is_lost(site: Site) -> None:
     listed = [a.attributes["href"] for year in years for table in year.all("table") for a in table.all("a")]
     assert sorted(listed) == sorted(f"runs/{run.run_id}/index.html" for run in history)
     assert "history-2026.zh.html" in files
+
+
+def test_phases_stand_in_the_order_a_run_goes_through_them(site: Site) -> None:
+    seconds = {"audit": 1.0, "mine": 1.0, "process": 2.0, "start": 3.0}
+    page = render_report(dataclasses.replace(site.report, seconds=seconds))
+    (table,) = (table for table in page.all("table") if table.all("caption")[0].words == "Time by phase")
+    rows = [row.all("th")[0].words for row in table.all("tr")]
+    assert rows == ["Phase", "start", "process", "audit", "mine", "All phases"]
+
+
+def test_a_make_without_a_name_is_no_chart(site: Site) -> None:
+    page = render_report(dataclasses.replace(site.report, vendors={"other": 3}))
+    assert "at least five studies" in page.words
+    assert "Published instances by make" not in page.words
 
 
 def test_a_long_list_is_cut_and_says_so(site: Site) -> None:
