@@ -300,6 +300,42 @@ def docs(target: Target, config: Config = None, as_json: AsJson = False) -> None
 
 
 @app.command()
+def maintain(
+    target: Target,
+    table_days: Annotated[
+        int, typer.Option(min=7, help="Days for which tables keep files that were replaced.")
+    ] = 14,
+    staging_days: Annotated[
+        int, typer.Option(min=1, help="Days for which a run that died may still be resumed.")
+    ] = 14,
+    docs_days: Annotated[
+        int | None, typer.Option(min=1, help="Days for which pages of runs are kept. Default: for ever.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option(help="Say what would be done, and do nothing.")] = False,
+    config: Config = None,
+    as_json: AsJson = False,
+) -> None:
+    """Compact and vacuum TARGET's tables, sweep what dead runs staged, and remove old pages.
+
+    Published files, rows, ledger, audit and lineage stay. It needs no key, and waits for no run: one that
+    holds the target makes it end.
+    """
+    from flows.prefect_api import quiet_environment
+
+    quiet_environment()
+    from flows.maintain import print_upkeep, run_upkeep
+    from tasks.maintain import Retention
+    from tasks.settings import load_settings
+
+    with _errors_explained(as_json=as_json):
+        settings, retention = (
+            load_settings(config, target=target),
+            Retention(table_days, staging_days, docs_days),
+        )
+        print_upkeep(run_upkeep(settings, retention, dry_run=dry_run), dry_run=dry_run, as_json=as_json)
+
+
+@app.command()
 def serve(
     cron: Annotated[str, typer.Option(help="When to run, as a cron expression.")] = "0 2 * * *",
     timezone: Annotated[

@@ -159,7 +159,7 @@ def _write_lineage(
         path = Path(folder) / "events.ndjson"
         if write_events(events, path):
             store.write(name_events_file(plan.run_id), path.read_bytes())
-    send_events(events)
+    send_events(events, url=plan.lineage_url)
 
 
 def _published(store: Store, run_id: str) -> tuple[PublishedTable, ...]:

@@ -188,6 +188,7 @@ def make_plan(settings: Settings, selection: Selection | None = None) -> RunPlan
         batch_objects=settings.batch_objects,
         batch_bytes=settings.batch_bytes,
         listing=settings.listing,
+        lineage_url=settings.lineage_url,
         replay=selection,
     )
 
@@ -365,3 +366,17 @@ def remove_staging(store: Store, run_id: str) -> None:
     store.delete_tree(staging.root)
     store.delete_tree(staging.naming)
     store.delete(staging.run)
+
+
+def sweep_dead(store: Store, before: str, *, dry_run: bool) -> int:
+    """Remove what runs staged that died before a moment (ISO 8601), and give their number.
+
+    One that died after its verdicts is left: it is only ever finished. The target must be held.
+    """
+    dead = _dead_runs(store)
+    old = [run for run in dead if run.started_at < before and not store.exists(Staging(run.run_id).audit)]
+    if not dry_run:
+        for run in old:
+            remove_staging(store, run.run_id)
+        _sweep(store, [run for run in dead if run not in old])
+    return len(old)

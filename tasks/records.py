@@ -146,6 +146,8 @@ class RunPlan:
         Options for `storage.open_store` on both sides.
     listing
         Place of a list of the source's objects; empty where the source is listed.
+    lineage_url
+        Where lineage is sent besides the target; empty for where OpenLineage's configuration says, if it does.
     parser
         Options of the careful reader, as `tasks.sandbox.options.ParserOptions` takes them.
     check_pixels
@@ -177,6 +179,7 @@ class RunPlan:
     key_block: str | None = None
     s3: tuple[tuple[str, str | bool | float], ...] = ()
     listing: str = ""
+    lineage_url: str = ""
     parser: tuple[tuple[str, int | float | tuple[str, ...]], ...] = ()
     check_pixels: str = "structure"
     refused: tuple[str, ...] = ()

@@ -11,6 +11,7 @@ import os
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 import yaml
 from pydantic import Field, SecretStr, ValidationError, field_validator
@@ -50,6 +51,11 @@ class Settings(BaseSettings):
         "",
         description="A list of the source's objects instead of listing it, on S3: an S3 Inventory's manifest.json, "
         "or a CSV, Parquet or text file of keys, local or s3://.",
+    )
+    lineage_url: str = Field(
+        "",
+        description="Where OpenLineage events are sent besides the target's lineage/, such as https://marquez.example; "
+        "a key for it comes by OPENLINEAGE_API_KEY.",
     )
     target: str = Field("", description="Folder or s3://bucket/prefix to write.")
     outputs: frozenset[Output] = Field(
@@ -109,6 +115,14 @@ class Settings(BaseSettings):
         default_factory=S3Options,
         description="How S3 is reached (endpoint_url, profile, region …); credentials come by the AWS chain.",
     )
+
+    @field_validator("lineage_url")
+    @classmethod
+    def _no_secret_in_url(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if value and (parts.scheme not in {"http", "https"} or not parts.hostname or "@" in parts.netloc):
+            raise ValueError("give http(s)://host without a user or a password in it")
+        return value
 
     @field_validator("outputs", mode="before")
     @classmethod

@@ -121,3 +121,10 @@ def test_strict_refuses_all_that_could_be_salvaged_and_nothing_else() -> None:
     salvageable = {code for code, reason in REASONS.items() if ReasonKind.SALVAGE in reason.kinds}
     assert set(load_settings(salvage="strict").refused_codes) == salvageable
     assert load_settings().refused_codes == ()
+
+
+@pytest.mark.parametrize("url", ["https://user:secret@host", "host:5000", "ftp://host", "https://"])
+def test_a_receiver_of_lineage_is_named_without_a_secret(url: str) -> None:
+    with pytest.raises(ConfigurationError, match="lineage_url") as caught:
+        load_settings(lineage_url=url)
+    assert url not in str(caught.value)

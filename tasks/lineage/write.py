@@ -12,7 +12,7 @@ import os
 import threading
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from openlineage.client import OpenLineageClient
 from openlineage.client.event_v2 import RunEvent
@@ -61,13 +61,13 @@ def write_events(events: Iterable[RunEvent], path: Path) -> int:
     return written
 
 
-def send_events(events: Sequence[RunEvent], *, seconds: float = SEND_SECONDS) -> Delivery:
-    """Send events where OpenLineage's own environment or configuration file says, or nowhere.
+def send_events(events: Sequence[RunEvent], *, url: str = "", seconds: float = SEND_SECONDS) -> Delivery:
+    """Send events to `url`, or where OpenLineage's own environment or configuration file says, or nowhere.
 
     Never raises and never takes longer than `seconds`: what happened is the result. They go in the order
     given, so what matters most comes first: receivers order events by their times.
     """
-    post = _Post(events)
+    post = _Post(events, url)
     thread = threading.Thread(target=post.deliver, name="lineage", daemon=True)
     thread.start()
     thread.join(seconds)
@@ -78,15 +78,15 @@ def send_events(events: Sequence[RunEvent], *, seconds: float = SEND_SECONDS) ->
 class _Post:
     """One delivery: its thread fills in `sent` and `error`, and looks at `over` between two events."""
 
-    def __init__(self, events: Sequence[RunEvent]) -> None:
-        self.events = events
+    def __init__(self, events: Sequence[RunEvent], url: str) -> None:
+        self.events, self.url = events, url
         self.over = threading.Event()
         self.sent = 0
         self.error: str | None = None
 
     def deliver(self) -> None:
         try:
-            client = _open_client()
+            client = _open_client(self.url)
             if client is not None:
                 self._send(client)
         except Exception as error:  # noqa: BLE001 - whatever a receiver does, the run has its data
@@ -103,12 +103,26 @@ class _Post:
             client.close()
 
 
-def _open_client() -> OpenLineageClient | None:
+def _open_client(url: str) -> OpenLineageClient | None:
     """Open the configured client; None where none is: OpenLineage itself would print to the console."""
-    probe = OpenLineageClient(transport=NoopTransport(NoopConfig()))
-    if _is_disabled() or not probe.config.transport:
+    if _is_disabled():
         return None
-    return OpenLineageClient(config=_NO_FOREIGN_FACETS)
+    if url:
+        return OpenLineageClient(config={**_NO_FOREIGN_FACETS, "transport": _describe_receiver(url)})
+    probe = OpenLineageClient(transport=NoopTransport(NoopConfig()))
+    return OpenLineageClient(config=_NO_FOREIGN_FACETS) if probe.config.transport else None
+
+
+def _describe_receiver(url: str) -> dict[str, Any]:
+    """Configure OpenLineage's HTTP transport; a key comes by its own environment variable, never by a setting."""
+    key = os.environ.get("OPENLINEAGE_API_KEY", "")
+    retry = {"total": 4, "backoff_factor": 0.3, "status_forcelist": [429, 500, 502, 503, 504]}
+    return {
+        "type": "http",
+        "url": url,
+        "retry": {**retry, "allowed_methods": ["POST"]},
+        **({"auth": {"type": "api_key", "apiKey": key}} if key else {}),
+    }
 
 
 def _is_disabled() -> bool:

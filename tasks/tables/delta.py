@@ -310,6 +310,15 @@ class StoredTable:
         names = [name for name in columns if name in present] or list(self.contract.key)
         return iter(pa.RecordBatchReader.from_stream(table.scan(columns=names)))
 
+    def open(self) -> DeltaTable | None:
+        """Open the table as it is now; None where there is none."""
+        return self._open()
+
+    def sizes(self) -> dict[str, tuple[int, int]]:
+        """Give the rows and the bytes of each of the table's files."""
+        table = self._open()
+        return {} if table is None else _files(table)
+
     def _open(self) -> DeltaTable | None:
         try:
             return DeltaTable(self.uri, storage_options=self._options())

@@ -172,3 +172,36 @@ def test_a_configuration_that_cannot_be_read_stops_nothing(
     delivery = send_events(two_events)
     assert delivery.sent == 0
     assert delivery.error is not None
+
+
+def test_a_receiver_that_is_named_gets_them_though_it_is_busy_at_first(
+    two_events: list[RunEvent], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENLINEAGE_API_KEY", "a-key-of-the-receiver")
+    seen: list[str] = []
+    left = [503, 503]
+
+    class Busy(Receiver):
+        bodies: ClassVar[list[bytes]] = []
+
+        def do_POST(self) -> None:
+            seen.append(self.headers["Authorization"])
+            Busy.status = left.pop() if left else 201
+            super().do_POST()
+
+    server = HTTPServer(("127.0.0.1", 0), Busy)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread.start()
+    try:
+        assert send_events(two_events, url=f"http://127.0.0.1:{server.server_port}") == Delivery(2)
+    finally:
+        server.shutdown()
+        server.server_close()
+    assert [json.loads(body)["eventType"] for body in Busy.bodies] == ["START", "START", "START", "FAIL"]
+    assert set(seen) == {"Bearer a-key-of-the-receiver"}
+
+
+def test_a_receiver_that_is_named_and_not_there_stops_nothing(two_events: list[RunEvent]) -> None:
+    delivery = send_events(two_events, url="http://127.0.0.1:9", seconds=20)
+    assert delivery.sent == 0
+    assert delivery.error

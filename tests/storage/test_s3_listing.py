@@ -57,7 +57,9 @@ class Shelf:
 
 
 KEYS = st.sets(
-    st.lists(st.sampled_from(["a", "b", "b.", "c0", "", "é"]), min_size=1, max_size=4).map("/".join),
+    st.lists(st.sampled_from(["a", "b", "b.", "c0", "", "é"]), min_size=1, max_size=4)
+    .map("/".join)
+    .filter(bool),
     max_size=60,
 )
 
