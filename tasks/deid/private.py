@@ -32,7 +32,7 @@ _TREATMENTS: dict[str, Treatment] = {
 _STRING_VRS = ("IS", "DS", "CS")
 _WHOLE_VRS = frozenset({"SS", "US", "SL", "UL", "SV", "UV"})
 _LETTERS = rb"[A-Za-z^=,.' -]"
-_TEXT_IN_NUMBERS = re.compile(rb"[ -\xfe]{4,}\0*|(?s:.*)%b{6}(?s:.*)" % _LETTERS)
+_TEXT_IN_NUMBERS = re.compile(rb"[\x1b -\xfe]{4,}\0*|(?s:.*)%b{6}(?s:.*)" % _LETTERS)
 """Whole numbers none of whose bytes is small, or among which letters are: numbers that large measure nothing."""
 _TEXT_IN_FRACTIONS = re.compile(rb"(?s:.*)%b{8}(?s:.*)" % _LETTERS)
 _LONGEST_SEARCHED = 256

@@ -134,10 +134,18 @@ def find_grouped_numbers(view: View, _study: StudyIdentifiers) -> Iterator[Found
         enough = sum(map(len, groups)) >= _MOST_GROUPED[match["s"]]
         if (
             enough
-            and (min(map(len, groups)) > 1 or len(groups) > _MOST_GROUPS)
+            and (min(map(len, groups)) > 1 or len(groups) > _MOST_GROUPS or _is_telephone(groups, match["s"]))
             and not _SERIES_BEFORE.search(text[max(0, match.start() - 8) : match.start()])
         ):
             yield Found("grouped-number", *match.span())
+
+
+def _is_telephone(groups: list[str], separator: str) -> bool:
+    """Tell whether groups of which one is a digit alone are a telephone number: 8-800-448-15-43."""
+    return separator != " " and sum(map(len, groups)) > _TELEPHONE_DIGITS
+
+
+_TELEPHONE_DIGITS = 9
 
 
 def find_great_ages(view: View, _study: StudyIdentifiers) -> Iterator[Found]:

@@ -18,13 +18,14 @@ _CASED_TITLES = frozenset({"mr", "ms", "dr", "sr"})
 """Titles that are modalities and abbreviations when written in capitals, unless a full stop follows."""
 _PARTICLES = read_list("people.particles")
 _LABELS = read_list("people.labels")
-_NAME_GAP = re.compile(r"[ .,'^=_-]{1,3}")
+_NAME_GAP = re.compile(r"[ .,'^=_/-]{1,3}")
 _TITLE_GAP = re.compile(r"[ .]{1,3}|\. ?(?:med|dent|rer|nat)\. ?")
 _MOST_WORDS = 4
 _SHORTEST_NAME = 3
 """Letters of an unknown word from which it may be a name that has another beside it."""
 _STOP_WORDS = read_list("people.stop_words")
 _INITIALS = re.compile(r"(?<![^\W_])(?:[A-Z]\.[ -]?){1,3}(?=[A-Z][a-z]+|[A-Z]{2,})")
+_BEFORE_INITIALS = re.compile(r"(?<![^\W_])[A-Z][A-Za-z'-]{1,30}, ?(?:[A-Z]\.[ -]?){1,3}(?![A-Za-z])")
 _BIGRAMS = read_list("people.bigrams")
 _SURNAME = (
     "["
@@ -68,6 +69,10 @@ def find_titled(view: View, _study: StudyIdentifiers) -> Iterator[Found]:
                 yield Found("labelled-name", view.tokens[index + 1].start, view.tokens[last].end, names=True)
     for match in _INITIALS.finditer(view.text) if view.folded.isascii() else ():
         yield from _name_after_initials(view, match)
+    for match in _BEFORE_INITIALS.finditer(view.text) if view.folded.isascii() else ():
+        word = match[0].split(",")[0].lower()
+        if word in ambiguous_words():
+            yield Found("titled-name", *match.span(), names=True)
 
 
 def _name_after_initials(view: View, match: re.Match[str]) -> Iterator[Found]:
