@@ -250,6 +250,36 @@ def describe(
         print_description(profile, rules, as_json=as_json)
 
 
+@app.command(name="deid-benchmark")
+def deid_benchmark(
+    seed: Annotated[int, typer.Option(help="Equal seeds make equal files.")] = 1,
+    files: Annotated[int, typer.Option(min=1, help="How many files to make.")] = 120,
+    profile: Annotated[
+        str, typer.Option(help="De-identification profile: a shipped name or a YAML file.")
+    ] = "research",
+    out: Annotated[
+        Path | None, typer.Option(help="New folder that keeps corpus, answer key and outputs.")
+    ] = None,
+    peers: Annotated[
+        bool, typer.Option("--peers", help="Have other de-identifiers that are installed clean it too.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Plant identifiers into made-up and public files, clean them, and count what is left and what is kept.
+
+    Exit code 0 if our cleaning reaches all its targets, 1 if not.
+    """
+    from flows.deid_benchmark import measure, print_json, print_results
+
+    with _errors_explained(as_json=as_json):
+        results = measure(out, seed=seed, files=files, profile=profile, peers=peers)
+        if as_json:
+            print_json(results)
+        else:
+            print_results(results, Console())
+        raise typer.Exit(int(bool(results[0].missed)))
+
+
 @app.command()
 def show(
     target: Target,
