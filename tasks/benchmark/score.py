@@ -10,6 +10,7 @@ from __future__ import annotations
 import warnings
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import cached_property
@@ -159,9 +160,12 @@ def _moved_dates(answers: list[Answer], whole: _Whole) -> frozenset[str]:
     days = set()
     for answer in answers:
         shift = whole.shift_of(answer.patient)
-        if answer.action is Action.DATE_SHIFTED and shift:
-            day = _day(answer.value)
-            days.add(f"{day + shift:%Y%m%d}" if day else "")
+        day = _day(answer.value)
+        if answer.action is Action.DATE_SHIFTED and shift and day is not None:
+            with suppress(
+                OverflowError
+            ):  # a cleaner that writes a constant has no shift that would fit all dates
+                days.add(f"{day + shift:%Y%m%d}")
     return frozenset(days)
 
 
