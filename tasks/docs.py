@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tasks import layout
+from tasks.attempts import Ended, read_attempts
 from tasks.describe import site_sections
 from tasks.errors import ConfigurationError
 from tasks.history import REPORT_NAME, read_reports, report_key
@@ -18,7 +19,7 @@ from tasks.layout import Staging
 from tasks.lineage.names import name_events_file
 from tasks.reasons import REASONS
 from tasks.records import RunPlan, RunReport
-from tasks.site.history import RunSummary, summarize_run
+from tasks.site.history import RunSummary, Unfinished, summarize_run
 from tasks.site.pages import Evidence, RunStory, frame_files, run_files, site_files
 from tasks.site.review import NO_REVIEW, Review
 from tasks.staged import dump_record, load_record
@@ -26,6 +27,8 @@ from tasks.storage.store import Store
 
 REVIEW_NAME = "review.json"
 VALIDATION = "validation"
+LAST_ATTEMPTS = 30
+"""Attempts at runs that are looked at for those that did not finish."""
 
 
 def write_docs(plan: RunPlan, store: Store, staging: Staging, report: RunReport) -> None:
@@ -36,7 +39,7 @@ def write_docs(plan: RunPlan, store: Store, staging: Staging, report: RunReport)
     store.write(f"{folder}/{REVIEW_NAME}", dump_record(review))
     store.write(report_key(plan.run_id), dump_record(report))
     history = [summarize_run(past) for past in read_reports(store)]
-    _upload(store, site_files(_tell(store, report, review, history), history))
+    _upload(store, site_files(_tell(store, report, review, history), history, _list_unfinished(store)))
 
 
 def rewrite_docs(store: Store) -> int:
@@ -53,7 +56,7 @@ def rewrite_docs(store: Store) -> int:
             "This target has no report of a run. Check the path, or run `dicomflow clean SOURCE TARGET`."
         )
     history = [summarize_run(report) for report in reports]
-    _upload(store, frame_files(history, target=reports[-1].target))
+    _upload(store, frame_files(history, _list_unfinished(store), target=reports[-1].target))
     for report in reports:
         _upload(store, run_files(_tell(store, report, _read_review(store, report.run_id), history)))
     return len(reports)
@@ -76,6 +79,15 @@ def _tell(store: Store, report: RunReport, review: Review, history: list[RunSumm
         ),
         previous=max(before, key=lambda run: (run.started_at, run.run_id), default=None),
     )
+
+
+def _list_unfinished(store: Store) -> list[Unfinished]:
+    """List the last attempts that left no report, the newest first."""
+    return [
+        Unfinished(begun.started_at, str(end.state), end.error)
+        for begun, end in reversed(read_attempts(store, LAST_ATTEMPTS))
+        if end is not None and end.state is not Ended.FINISHED
+    ]
 
 
 def _read_review(store: Store, run_id: str) -> Review:

@@ -12,11 +12,12 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from tasks import layout
+from tasks.attempts import Begun, End, Ended
 from tasks.docs import REVIEW_NAME, rewrite_docs
 from tasks.errors import ConfigurationError
 from tasks.history import report_key
 from tasks.reasons import REASONS
-from tasks.records import Outcome, RunReport
+from tasks.records import Outcome, RunKind, RunReport
 from tasks.site.review import Review, Section
 from tasks.staged import dump_record
 from tasks.storage.store import Store, open_store
@@ -81,6 +82,21 @@ def test_the_pages_are_made_again_from_reports_and_reviews(tmp_path_factory: pyt
     before = {path: path.read_bytes() for path in folder.rglob("*.html")}
     rewrite_docs(store)
     assert {path: path.read_bytes() for path in folder.rglob("*.html")} == before
+
+
+def test_attempts_that_left_no_report_are_told(tmp_path_factory: pytest.TempPathFactory) -> None:
+    folder = tmp_path_factory.mktemp("target")
+    store = open_store(str(folder), {})
+    fill(store)
+    begun = Begun(SECOND, SECOND, RunKind.CLEAN, "2026-11-22T22:00:00+00:00")
+    ends = {FIRST: End(Ended.FAILED, "", "TransientError"), SECOND: None, "0": End(Ended.FINISHED, "")}
+    for attempt_id, end in ends.items():
+        store.write(f"{layout.ATTEMPTS}/{attempt_id}.begun.json", dump_record(begun))
+        if end is not None:
+            store.write(f"{layout.ATTEMPTS}/{attempt_id}.ended.json", dump_record(end))
+    rewrite_docs(store)
+    table = read_page((folder / "docs/index.html").read_text()).all("table")[-1]
+    assert [row.words for row in table.all("tr")][1:] == ["22 Nov 2026, 22:00 UTC Run failed TransientError"]
 
 
 def test_a_target_without_a_run_has_no_pages(tmp_path_factory: pytest.TempPathFactory) -> None:

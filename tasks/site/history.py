@@ -56,6 +56,23 @@ class RunSummary:
 
 
 @dataclass(frozen=True, slots=True)
+class Unfinished:
+    """An attempt at a run that left no report.
+
+    Attributes
+    ----------
+    ended
+        How it ended: failed, interrupted or died.
+    error
+        Kind of the exception, never its text; empty where none is known.
+    """
+
+    started_at: str
+    ended: str
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Trend:
     """A figure over the runs of a target, oldest first, and the band it is expected in.
 

@@ -18,7 +18,7 @@ from tasks.errors import ContractError
 from tasks.records import RunReport
 from tasks.site import charts, tabulate, wording
 from tasks.site.formats import format_count, format_seconds, format_share, seconds_between
-from tasks.site.history import RunSummary, trace_runs
+from tasks.site.history import RunSummary, Unfinished, trace_runs
 from tasks.site.modalities import fold_modalities
 from tasks.site.render import load_languages, load_stylesheet, render
 from tasks.site.review import NO_REVIEW, Review
@@ -148,13 +148,21 @@ def render_run_page(story: RunStory, language: Language = ENGLISH) -> str:
     )
 
 
-def render_index(history: Sequence[RunSummary], language: Language = ENGLISH, *, target: str = "") -> str:
+def render_index(
+    history: Sequence[RunSummary],
+    language: Language = ENGLISH,
+    *,
+    target: str = "",
+    unfinished: Sequence[Unfinished] = (),
+) -> str:
     """Render the history of a target's runs, in whatever order they come.
 
     Parameters
     ----------
     target
         The target as its users name it, for the heading.
+    unfinished
+        The last attempts that left no report, newest first.
     """
     runs = _order(history)
     trend = charts.chart_trend(runs, language)
@@ -174,6 +182,7 @@ def render_index(history: Sequence[RunSummary], language: Language = ENGLISH, *,
         if len(runs) > SHOWN_RUNS
         else [],
         total=len(runs),
+        unfinished=tabulate.tabulate_unfinished(unfinished, language),
         trend=trend,
         trend_runs=min(len(runs), charts.TREND_RUNS),
         trends=draw_trends(trace_runs(runs), language),
@@ -207,7 +216,9 @@ def render_data_dictionary(
     return render("data_dictionary.html", "data-dictionary.html", language, tables=tables)
 
 
-def site_files(story: RunStory, history: Sequence[RunSummary]) -> dict[str, bytes]:
+def site_files(
+    story: RunStory, history: Sequence[RunSummary], unfinished: Sequence[Unfinished] = ()
+) -> dict[str, bytes]:
     """Make every file of the site that a run writes, by its path below `docs/`.
 
     Parameters
@@ -222,17 +233,21 @@ def site_files(story: RunStory, history: Sequence[RunSummary]) -> dict[str, byte
     """
     if story.report.run_id not in {run.run_id for run in history}:
         raise ContractError("the history lacks the run being reported")
-    return frame_files(history, target=story.report.target) | run_files(story)
+    return frame_files(history, unfinished, target=story.report.target) | run_files(story)
 
 
-def frame_files(history: Sequence[RunSummary], *, target: str) -> dict[str, bytes]:
+def frame_files(
+    history: Sequence[RunSummary], unfinished: Sequence[Unfinished] = (), *, target: str
+) -> dict[str, bytes]:
     """Make the files that belong to no run: history, data dictionary, stylesheet."""
     for run in history:
         _check_run_id(run.run_id)
     runs = _order(history)
     pages = {}
     for language in load_languages():
-        pages[language.name_page("index.html")] = render_index(runs, language, target=target)
+        pages[language.name_page("index.html")] = render_index(
+            runs, language, target=target, unfinished=unfinished
+        )
         pages[language.name_page("data-dictionary.html")] = render_data_dictionary(language)
         if len(runs) > SHOWN_RUNS:
             for year, of_year in _years(runs):

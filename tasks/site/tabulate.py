@@ -25,9 +25,9 @@ from tasks.site.formats import (
     format_type,
     seconds_between,
 )
-from tasks.site.history import RunSummary
+from tasks.site.history import RunSummary, Unfinished
 from tasks.site.modalities import MODALITIES, fold_modalities
-from tasks.site.wording import OUTCOMES, PHASES, STATES, Phrase
+from tasks.site.wording import ENDS, OUTCOMES, PHASES, STATES, Phrase
 
 SHOWN_ROWS = 12
 """Rows of a table that are open; the rest is folded behind a disclosure."""
@@ -103,6 +103,18 @@ def tabulate_history(
     )
     rows = tuple(_tabulate_run(run, language) for run in history)
     return Table(caption, headings, rows[:shown], folded=() if shown is None else rows[shown:])
+
+
+def tabulate_unfinished(attempts: Sequence[Unfinished], language: Language = ENGLISH) -> Table:
+    """List attempts that left no report, in the order given."""
+    return Table(
+        "Attempts that did not finish",
+        (Heading("Started"), Heading("How it ended", "phrase"), Heading("Kind of error", "code")),
+        tuple(
+            (format_moment(attempt.started_at, language), ENDS[attempt.ended], attempt.error or NONE)
+            for attempt in attempts
+        ),
+    )
 
 
 def tabulate_states(report: RunReport, language: Language = ENGLISH) -> Table:

@@ -67,6 +67,13 @@ SEVERITIES = {
 
 PASSED = Phrase("Passed", "good", "nothing broke the rule")
 
+ENDS = {
+    "failed": Phrase("Run failed", "bad", "an error ended it; the next run resumes"),
+    "interrupted": Phrase("Interrupted", "held", "somebody ended it; the next run resumes"),
+    "died": Phrase("Killed", "bad", "it could not say how it ended; the next run resumes"),
+}
+"""How an attempt ended that left no report."""
+
 PHASES = ("start", "discover", "process", "audit", "publish", "emit", "stop", "other")
 """What a run spends its time on."""
 
