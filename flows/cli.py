@@ -17,6 +17,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from tasks.errors import ConfigurationError, PipelineError
 from tasks.records import Outcome, RunReport, Selection
@@ -457,7 +458,7 @@ class _errors_explained:  # noqa: N801 - reads as a statement
                 orjson.dumps({"outcome": "failed", "exit_code": int(code), "error": message}).decode()
             )
             sys.stdout.write("\n")
-        Console(stderr=True).print(f"[bold red]dicomflow:[/] {message}", highlight=False, markup=True)
+        Console(stderr=True).print(f"[bold red]dicomflow:[/] {escape(message)}", highlight=False, markup=True)
         sys.stdout.flush()
         # Not `sys.exit` inside `__exit__`: the original exception would hang on as context.
         raise typer.Exit(code) from None

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import orjson
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from tasks import layout
@@ -93,7 +94,7 @@ def _reasons(report: RunReport) -> Table:
     table.add_column("reason", style="bold")
     table.add_column("what it means, and what to do")
     for code, count in sorted(report.reasons.items(), key=lambda item: (-item[1], item[0])):
-        table.add_row(f"{count:,}", code, _message(code, report))
+        table.add_row(f"{count:,}", escape(code), escape(_message(code, report)))
     return table
 
 
@@ -115,7 +116,7 @@ def _places(report: RunReport) -> Table:
         ("lineage", name_events_file(report.run_id)),
         ("ledger", layout.LEDGER),
     ):
-        table.add_row(what, "  ".join(f"{root}/{part}" for part in key.split("  ")))
+        table.add_row(what, escape("  ".join(f"{root}/{part}" for part in key.split("  "))))
     return table
 
 

@@ -54,7 +54,7 @@ _SEQUENCE_END = b"\xfe\xff\xdd\xe0\0\0\0\0"
 _COPIED = 1 << 30
 _CANNOT = frozenset({errno.EXDEV, errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP, errno.EBADF})
 _PADDING = b"\0 "
-_META_GROUP = 0x0002
+_FIRST_GROUP = 0x0008
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -262,8 +262,9 @@ def _uid_of(element: Element) -> str:
 
 
 def _splice_carefully(header: Header, edits: Edits) -> Spliced:
-    # Of group 0002 there is nothing in a data set; sorted to its front, it would be taken for file meta information.
-    dataset = DataSet((tag, element) for tag, element in header.dataset.items() if tag >> 16 != _META_GROUP)
+    # Groups below 0008 belong to messages, files and directories (PS3.5 section 7.1): at the front of a data set
+    # they would be taken for its file meta information, or for no DICOM at all.
+    dataset = DataSet((tag, element) for tag, element in header.dataset.items() if tag >> 16 >= _FIRST_GROUP)
     for path, element in edits.items():
         dataset = _edit_dataset(dataset, path, element)
     explicit = header.transfer_syntax != IMPLICIT_LITTLE_ENDIAN

@@ -25,6 +25,7 @@ from tasks.recall.cleaner import Cleaner
 from tasks.recall.memory import Memory
 from tasks.recall.template import Template
 from tasks.records import Batch, BatchReport, RunPlan, SourceObject
+from tasks.sandbox.parser import Parser
 from tasks.storage.byte_source import Sources
 from tasks.storage.listing import list_objects
 from tasks.storage.local_store import LocalStore
@@ -41,10 +42,12 @@ REST = "rest"
 
 _STEPS_OF_CLEANING: tuple[tuple[str, Any, str], ...] = (
     ("careful way", cleaner, "clean_instance"),
+    ("read in the child", Parser, "__call__"),
     ("learn a template", Cleaner, "_learn"),
     ("match the template", Template, "match"),
     ("treat elements", Memory, "treat"),
     ("judge", Cleaner, "_judge"),
+    ("check pixels", Cleaner, "_check_pixels"),
     ("put together", Template, "write"),
     ("self-check", Cleaner, "_holds_identifiers"),
     ("clean, the rest", Cleaner, "clean"),
