@@ -491,6 +491,43 @@ FINDINGS = Contract(
 )
 """One row for each finding; restricted, as `restricted/audit`."""
 
+CHANGES = Contract(
+    "changes",
+    ("batch_id", "change"),
+    (
+        _own("batch_id", pa.string(), "Batch the change was made in."),
+        _own("change", pa.int32(), "Number of the change in its batch."),
+        _own("path", pa.string(), "Element path in tags, such as (0008,1140)[0].(0008,1155)."),
+        _own(
+            "rule",
+            pa.string(),
+            "What decided: basic-profile, an option of the profile, allow-list or unknown-element.",
+        ),
+        _own(
+            "action",
+            pa.string(),
+            "What was done: removed, emptied, replaced, mapped (UID), shifted (date) or cleaned (text).",
+        ),
+        _own(
+            "fingerprint",
+            pa.string(),
+            "Keyed hash of the original value, 16 hex digits; empty where that was empty.",
+        ),
+    ),
+)
+"""One row for each changed element and original value of a batch; restricted."""
+
+CHANGED = Contract(
+    "changed",
+    ("batch_id", "source_ref"),
+    (
+        _own("source_ref", pa.string(), "Keyed hash of the source object's URI."),
+        _own("batch_id", pa.string(), "Batch the object was processed in."),
+        _own("changes", pa.list_(pa.int32()), "Numbers of its changes, to be joined with the table changes."),
+    ),
+)
+"""Which changes each staged instance has; restricted. Slices share most changes, so each is told once."""
+
 UNJUDGED = frozenset({"header"})
 """Columns the gate never looks at and need not be given: as large as a hundred others together."""
 
@@ -511,5 +548,7 @@ RUN = Contract(
 )
 """One row of numbers about the run, made for the gate; rules of scope run look at it. Never stored."""
 
-CONTRACTS = {contract.name: contract for contract in (INSTANCES, SERIES, STUDIES, LEDGER, FINDINGS)}
+CONTRACTS = {
+    contract.name: contract for contract in (INSTANCES, SERIES, STUDIES, LEDGER, FINDINGS, CHANGES, CHANGED)
+}
 """Every stored table by its name."""

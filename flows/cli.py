@@ -81,6 +81,13 @@ DaskAddress = Annotated[
     str | None,
     typer.Option(help="Use this Dask scheduler, such as tls://host:8786, instead of own workers."),
 ]
+Identities = Annotated[
+    bool | None,
+    typer.Option(
+        "--identities",
+        help="Keep an encrypted record of originals and pseudonyms; see `dicomflow identities`.",
+    ),
+]
 BatchObjects = Annotated[
     int | None, typer.Option(min=1, help="Objects of one batch, at most. Default: 1000.")
 ]
@@ -101,6 +108,7 @@ def clean(
     workers: Workers = None,
     dask_address: DaskAddress = None,
     batch_objects: BatchObjects = None,
+    identities: Identities = None,
     config: Config = None,
     dry_run: DryRun = False,
     as_json: AsJson = False,
@@ -124,6 +132,7 @@ def clean(
             workers=workers,
             dask_address=dask_address,
             batch_objects=batch_objects,
+            identities=identities,
         )
         if dry_run:
             _print_dry_run(settings, as_json=as_json)
@@ -154,6 +163,7 @@ def replay(
     workers: Workers = None,
     dask_address: DaskAddress = None,
     batch_objects: BatchObjects = None,
+    identities: Identities = None,
     config: Config = None,
     dry_run: DryRun = False,
     as_json: AsJson = False,
@@ -176,6 +186,7 @@ def replay(
             workers=workers,
             dask_address=dask_address,
             batch_objects=batch_objects,
+            identities=identities,
         )
         selection = Selection(tuple(reason or ()), tuple(study or ()))
         if dry_run:
@@ -318,6 +329,74 @@ def verify(
         )
         print_verified(found, as_json=as_json)
     raise typer.Exit(ExitCode.DAMAGED if found.problems else ExitCode.PUBLISHED)
+
+
+identities_app = typer.Typer(
+    help="Go back from pseudonyms to people, where a target keeps identities (`dicomflow clean --identities`).",
+    no_args_is_help=True,
+)
+app.add_typer(identities_app, name="identities")
+
+
+@identities_app.command()
+def export(
+    target: Target,
+    as_csv: Annotated[Path | None, typer.Option("--csv", help="Write this new file, as CSV.")] = None,
+    as_json: Annotated[Path | None, typer.Option("--json", help="Write this new file, as JSON.")] = None,
+    key_file: KeyFile = None,
+    key_block: KeyBlock = None,
+    config: Config = None,
+) -> None:
+    """Write every original and its pseudonym to a new file that only you can read."""
+    from flows.identities import export_identities
+    from tasks.settings import load_settings
+
+    with _errors_explained():
+        settings = load_settings(config, target=target, key_file=key_file, key_block=key_block)
+        export_identities(settings, as_csv, as_json)
+
+
+@identities_app.command()
+def lookup(
+    target: Target,
+    value: Annotated[
+        str | None,
+        typer.Argument(
+            help="Patient ID, name, UID or pseudonym. Left out, it is asked for, or read from standard input, "
+            "so that it is in no shell history and no list of processes.",
+            show_default=False,
+        ),
+    ] = None,
+    key_file: KeyFile = None,
+    key_block: KeyBlock = None,
+    config: Config = None,
+    as_json: AsJson = False,
+) -> None:
+    """Find what stands for an original, or what a pseudonym stands for."""
+    from flows.identities import look_up
+    from tasks.settings import load_settings
+
+    with _errors_explained(as_json=as_json):
+        settings = load_settings(config, target=target, key_file=key_file, key_block=key_block)
+        look_up(settings, value, as_json=as_json)
+
+
+@identities_app.command()
+def forget(
+    target: Target,
+    pseudonym: Annotated[str, typer.Argument(help="PatientID as published.", show_default=False)],
+    key_file: KeyFile = None,
+    key_block: KeyBlock = None,
+    config: Config = None,
+    as_json: AsJson = False,
+) -> None:
+    """Delete the record of one patient, so that nothing in the store leads back any more."""
+    from flows.identities import forget_patient
+    from tasks.settings import load_settings
+
+    with _errors_explained(as_json=as_json):
+        settings = load_settings(config, target=target, key_file=key_file, key_block=key_block)
+        forget_patient(settings, pseudonym, as_json=as_json)
 
 
 @app.command()

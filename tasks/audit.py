@@ -19,11 +19,13 @@ from prefect.runtime import flow_run
 
 from expectations.outcomes import GateResult, RuleOutcome
 from tasks.attempts import begin_attempt
+from tasks.deid.pseudonyms import Pseudonyms
 from tasks.errors import ContractError, value_free
 from tasks.history import usual_listing
 from tasks.hold import check_held
 from tasks.identities import Findings, Mark, carries
 from tasks.layout import Staging
+from tasks.project_key import find_key
 from tasks.records import AuditReport, Listing, RuleResult, RunPlan, State
 from tasks.session import Session
 from tasks.staged import dump_record, load_record, scratch_folder
@@ -51,6 +53,7 @@ def audit(plan: RunPlan) -> AuditReport:
         with scratch_folder(store, staging) as scratch:
             session = Session.open(store, staging, scratch, columns_kept_together(rules))
             session.settle()
+            session.search(lambda: Pseudonyms(find_key(file=plan.key_file, block=plan.key_block)).token)
             gate = Gate(rules)
             session.judge(gate)
         result = _conclude(gate, plan, store, staging, session)

@@ -21,6 +21,7 @@ from tasks.deid.classes import needs_pixel_review
 from tasks.deid.deidentify import Deidentified, Deidentifier
 from tasks.deid.identifiers import Identifiers
 from tasks.deid.residual import find_in_payload, find_residual
+from tasks.deid.trace import Trace, Traces
 from tasks.dicom.buffer import read_span
 from tasks.dicom.careful import CarefulReader, read_carefully
 from tasks.dicom.element import ByteSource, Header, Payload
@@ -66,6 +67,8 @@ class CleanInstance:
         What the header says in the columns of the table of instances.
     findings
         What was repaired, doubted or removed, in the order it was met.
+    traces
+        What became of each element.
     """
 
     PatientID: str
@@ -82,6 +85,7 @@ class CleanInstance:
     header: bytes
     columns: Mapping[str, object]
     findings: tuple[Finding, ...]
+    traces: Traces
 
     def pieces(self) -> Iterator[bytes | memoryview]:
         """Give the cleaned file in pieces, in memory that does not grow with the pixel data."""
@@ -176,7 +180,14 @@ def _encode(
         header=header_json(deidentified.dataset, encodings).encode(),
         columns=header_columns(deidentified.dataset, encodings),
         findings=(*findings, *deidentified.findings),
+        traces=_trace(header, deidentified, encodings),
     )
+
+
+def _trace(header: Header, deidentified: Deidentified, encodings: tuple[str, ...]) -> Traces:
+    written = deidentified.dataset
+    own = [Trace(element, written.get(tag), encodings) for tag, element in header.dataset.items()]
+    return Traces((), own)
 
 
 def _self_check(

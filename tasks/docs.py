@@ -18,7 +18,7 @@ from tasks.history import REPORT_NAME, read_reports, report_key
 from tasks.layout import Staging
 from tasks.lineage.names import name_events_file
 from tasks.reasons import REASONS
-from tasks.records import RunPlan, RunReport
+from tasks.records import ElementSensitivity, RunPlan, RunReport
 from tasks.site.history import RunSummary, Unfinished, summarize_run
 from tasks.site.pages import Evidence, RunStory, frame_files, run_files, site_files
 from tasks.site.review import NO_REVIEW, Review
@@ -31,11 +31,18 @@ LAST_ATTEMPTS = 30
 """Attempts at runs that are looked at for those that did not finish."""
 
 
-def write_docs(plan: RunPlan, store: Store, staging: Staging, report: RunReport) -> None:
+def write_docs(
+    plan: RunPlan,
+    store: Store,
+    staging: Staging,
+    report: RunReport,
+    sensitivity: tuple[ElementSensitivity, ...],
+) -> None:
     """Write what a run that ends says, and the history that now has it."""
     folder = f"{layout.RUNS}/{plan.run_id}"
     store.move_tree(staging.docs, f"{folder}/{VALIDATION}")
-    review = Review(described=site_sections(plan.profile, store.read(staging.rules)))
+    described = site_sections(plan.profile, store.read(staging.rules))
+    review = Review(described=described, sensitivity=sensitivity)
     store.write(f"{folder}/{REVIEW_NAME}", dump_record(review))
     store.write(report_key(plan.run_id), dump_record(report))
     history = [summarize_run(past) for past in read_reports(store)]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -29,6 +30,7 @@ from tasks.lineage.names import name_events_file
 from tasks.lineage.write import send_events, write_events
 from tasks.prepare import remove_staging
 from tasks.records import AuditReport, BatchReport, Listing, Outcome, RunPlan, RunReport, State, utc_now
+from tasks.sensitivity import rate_elements
 from tasks.site.modalities import fold_modalities
 from tasks.staged import finished_reports, load_record
 from tasks.storage.requests import count_requests_of_process
@@ -46,11 +48,15 @@ def emit(plan: RunPlan, audit: AuditReport, seconds: Mapping[str, float]) -> Run
     store, staging = open_store(plan.target, dict(plan.s3)), Staging(plan.run_id)
     batches = finished_reports(store, staging)
     totals = Totals.of(store, staging)
-    report = make_report(plan, store, staging, audit, batches, totals, seconds)
+    sensitivity = rate_elements(store, staging, plan.profile)
+    report = replace(
+        make_report(plan, store, staging, audit, batches, totals, seconds),
+        suspicious=tuple(one for one in sensitivity if one.suspicious),
+    )
     check_balance(report)
     check_held(store, plan)
     _write_lineage(plan, store, report, batches, totals)
-    write_docs(plan, store, staging, report)
+    write_docs(plan, store, staging, report, sensitivity)
     check_held(store, plan)
     remove_staging(store, plan.run_id)
     leave_artifact(report)

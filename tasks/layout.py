@@ -4,7 +4,8 @@ published/dicom/<PatientID>/<StudyInstanceUID>/<SeriesInstanceUID>/<SOPInstanceU
 published/{instances,series,studies}/      Delta tables
 docs/  docs/runs/<run_id>/                 for reviewers
 lineage/<run_id>.ndjson                    OpenLineage events
-restricted/{ledger,audit}/                 Delta tables
+restricted/{ledger,audit,changes,changed}/ Delta tables
+restricted/identities/                     sealed, where a run is to keep them
 restricted/{withheld,quarantine}/          what did not pass
 restricted/{lease,runs}/                   who holds the target, and how each attempt at a run ended
 restricted/staging/<run_id>/               what is staged and names the source; gone after the run
@@ -21,6 +22,9 @@ SERIES = "published/series"
 STUDIES = "published/studies"
 LEDGER = "restricted/ledger"
 AUDIT = "restricted/audit"
+CHANGES = "restricted/changes"
+CHANGED = "restricted/changed"
+IDENTITIES = "restricted/identities"
 WITHHELD_DICOM = "restricted/withheld/dicom"
 QUARANTINE = "restricted/quarantine"
 KEY_CHECK = "restricted/key_check.json"
@@ -77,3 +81,7 @@ class Staging:
         """Key of a batch's rows of one table."""
         folder = self.naming if table in {"staged", "decided"} else self.root  # these have source URIs
         return f"{folder}/parts/{batch_id}/{table}.parquet"
+
+    def look(self, batch_id: str) -> str:
+        """Key of what was seen of a batch's elements."""
+        return f"{self.root}/parts/{batch_id}/sensitivity.json"

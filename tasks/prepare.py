@@ -33,7 +33,7 @@ from tasks.errors import ConfigurationError, PipelineError
 from tasks.history import newest_report
 from tasks.hold import hold
 from tasks.layout import Staging
-from tasks.project_key import ENVIRONMENT_NAME, find_key
+from tasks.project_key import load_project_key
 from tasks.reasons import REASONS
 from tasks.records import RunPlan, Selection, utc_now
 from tasks.settings import Settings
@@ -159,7 +159,7 @@ def make_plan(settings: Settings, selection: Selection | None = None) -> RunPlan
     if selection is not None:
         _check_replay(settings, selection)
     check_address(_absolute(settings.target))
-    key = _load_key(settings)
+    key = load_project_key(settings)
     rules = read_rules(settings)
     outputs = tuple(sorted(settings.outputs))
     pseudonyms = Pseudonyms(key)
@@ -190,6 +190,7 @@ def make_plan(settings: Settings, selection: Selection | None = None) -> RunPlan
         listing=settings.listing,
         lineage_url=settings.lineage_url,
         replay=selection,
+        identities=settings.identities,
     )
 
 
@@ -238,13 +239,6 @@ def _last_source(settings: Settings, pseudonyms: Pseudonyms) -> str:
 _RULE_ID = re.compile(r"R[0-9]{3}")
 
 
-def _load_key(settings: Settings) -> Key:
-    if settings.key is not None:
-        # Local workers inherit the environment; that is how the key reaches them without being sent.
-        os.environ[ENVIRONMENT_NAME] = settings.key.get_secret_value()
-    return find_key(file=settings.key_file, block=settings.key_block)
-
-
 def read_rules(settings: Settings) -> bytes:
     """Read and check the rule table.
 
@@ -277,7 +271,9 @@ def _options(options: BaseModel) -> tuple[tuple[str, Any], ...]:
 
 
 def _strictness(settings: Settings) -> Iterator[str]:
-    """Give the settings that decide what becomes of damage, as words for the fingerprint."""
+    """Give the settings that decide what becomes of damage and what is recorded, as words for the fingerprint."""
+    if settings.identities:
+        yield "identities"
     yield settings.check_pixels
     yield f"follow_links={settings.follow_links}"
     yield from settings.refused_codes

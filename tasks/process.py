@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 from prefect import task
@@ -27,11 +27,13 @@ from prefect.tasks import Task, exponential_backoff
 from expectations.contracts import FINDINGS, INSTANCES
 from tasks.clean import CleanInstance
 from tasks.deid.deidentify import Deidentifier
+from tasks.deid.key import Key
 from tasks.deid.profile import load_profile
 from tasks.deid.pseudonyms import Pseudonyms
 from tasks.dicom.buffer import Buffer
 from tasks.dicom.element import ByteSource
 from tasks.errors import ConfigurationError, PipelineError, TransientError, value_free
+from tasks.evidence import Accountant, Evidence
 from tasks.layout import PUBLISHED_DICOM, Staging, instance_path
 from tasks.ledger.batching import read_manifest
 from tasks.project_key import find_key
@@ -44,6 +46,9 @@ from tasks.storage.byte_source import Sources, Unreadable, sha256
 from tasks.storage.requests import count_requests
 from tasks.storage.store import Store, open_store
 from tasks.tables.rows import Gathered, instance_row, rows_to_table
+
+if TYPE_CHECKING:
+    from tasks.vault.seal import Seal
 
 Progress = Callable[[int, int], None]
 """Called with objects and bytes finished since the last call."""
@@ -117,7 +122,9 @@ def process_objects(
     started_at = utc_now()
     worker = worker_of(plan)
     requests = count_requests()
-    staged = _Batch(batch.batch_id, Staging(plan.run_id), store, "dicom" in plan.outputs, last_try)
+    evidence = Evidence(worker.accountant, batch.batch_id)
+    with_files = "dicom" in plan.outputs
+    staged = _Batch(batch.batch_id, Staging(plan.run_id), store, evidence, with_files, last_try)
     ticker = _Ticker(progress)
     with closing(staged.sources(objects, worker)) as sources:
         for obj in objects:
@@ -148,6 +155,7 @@ class _Worker:
     cleaner: Cleaner
     pseudonyms: Pseudonyms
     refused: frozenset[str]
+    accountant: Accountant
     s3: dict[str, Any]
 
 
@@ -165,11 +173,19 @@ def worker_of(plan: RunPlan) -> _Worker:
         raise ConfigurationError(
             "A worker has another key than the run. Give every worker the same DICOMFLOW_KEY."
         )
-    profile = load_profile(plan.profile)
+    deidentifier, pseudonyms = Deidentifier(key, load_profile(plan.profile)), Pseudonyms(key)
+    accountant = Accountant(deidentifier, pseudonyms, _seal(key) if plan.identities else None)
     options = ParserOptions(**dict(plan.parser))
     limits = options.limits(plan.check_pixels)
-    cleaner = Cleaner(Deidentifier(key, profile), limits, Parser(limits, options.sandbox()))
-    return _Worker(cleaner, Pseudonyms(key), frozenset(plan.refused), dict(plan.s3))
+    cleaner = Cleaner(deidentifier, limits, Parser(limits, options.sandbox()))
+    return _Worker(cleaner, pseudonyms, frozenset(plan.refused), accountant, dict(plan.s3))
+
+
+def _seal(key: Key) -> Seal:
+    # Most runs record no identities, and then need no cryptography.
+    from tasks.vault.seal import Seal
+
+    return Seal(key.subkey)
 
 
 @dataclass(slots=True)
@@ -246,6 +262,7 @@ class _Batch:
     batch_id: str
     staging: Staging
     store: Store
+    evidence: Evidence
     with_files: bool
     last_try: bool = False
     instances: Gathered = field(default_factory=lambda: Gathered(INSTANCES))
@@ -341,6 +358,7 @@ class _Batch:
         )
         codes = sorted({finding.code for finding in clean.findings})
         self.instances.add(row)
+        self.evidence.add(source_ref, clean)
         self.finding_codes.update(codes)
         self.findings += (_finding_row(source_ref, self.batch_id, finding) for finding in clean.findings)
         return {
@@ -360,6 +378,8 @@ class _Batch:
             ("staged", pa.Table.from_pylist(self.staged, schema=STAGED)),
         ):
             self.store.write_unsynced(self.staging.part(self.batch_id, name), [table_bytes(table)])
+        for key, data in self.evidence.parts(self.staging).items():
+            self.store.write_unsynced(key, [data])
         self.store.barrier()
 
 
@@ -367,8 +387,10 @@ def reject_objects(
     objects: Sequence[SourceObject], code: str, batch: Batch, plan: RunPlan, store: Store
 ) -> None:
     """Stage a whole batch as refused with `code`, without opening an object."""
-    staged = _Batch(batch.batch_id, Staging(plan.run_id), store, with_files=False)
-    pseudonyms = worker_of(plan).pseudonyms
+    worker = worker_of(plan)
+    evidence = Evidence(worker.accountant, batch.batch_id)
+    staged = _Batch(batch.batch_id, Staging(plan.run_id), store, evidence, with_files=False)
+    pseudonyms = worker.pseudonyms
     for obj in objects:
         staged.reject(_staged_entry(obj, pseudonyms.source_ref(obj.uri), batch.batch_id), Reject(code))
     staged.write()

@@ -8,9 +8,13 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tasks.deid.key import Key, load_key
 from tasks.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from tasks.settings import Settings
 
 ENVIRONMENT_NAME = "DICOMFLOW_KEY"
 
@@ -34,6 +38,20 @@ def find_key(*, file: str | Path | None = None, block: str | None = None) -> Key
         "There is no key. Make one with `dicomflow keygen --file KEYFILE`, keep it safe, and give it with "
         "--key-file, DICOMFLOW_KEY_FILE, DICOMFLOW_KEY or a Prefect Secret block (--key-block)."
     )
+
+
+def load_project_key(settings: Settings) -> Key:
+    """Load the key that settings name.
+
+    Raises
+    ------
+    ConfigurationError
+        As `find_key`.
+    """
+    if settings.key is not None:
+        # Local workers inherit the environment; that is how the key reaches them without being sent.
+        os.environ[ENVIRONMENT_NAME] = settings.key.get_secret_value()
+    return find_key(file=settings.key_file, block=settings.key_block)
 
 
 def write_key_file(file: Path, text: str) -> None:

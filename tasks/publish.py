@@ -10,7 +10,7 @@ Decisions and rows are read a batch at a time, and nothing here keeps more of a 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 
 import numpy as np
@@ -22,13 +22,23 @@ from prefect.cache_policies import NO_CACHE
 
 from expectations.contracts import LEDGER
 from tasks import layout
+from tasks.cohort import PART as COHORT
 from tasks.errors import value_free
 from tasks.hold import check_held
 from tasks.layout import Staging
 from tasks.ledger.objects import DIGEST_TYPE, Digests, digest_all, find
 from tasks.ledger.replay import withheld_instances
 from tasks.records import RunPlan, State
-from tasks.staged import DECIDED, batches_in_order, decided_parts, parts, scratch_folder
+from tasks.seal_identities import seal_identities
+from tasks.staged import (
+    DECIDED,
+    batch_ids,
+    batches_in_order,
+    decided_parts,
+    parts,
+    read_table,
+    scratch_folder,
+)
 from tasks.storage.store import Store, open_store
 from tasks.tables.aggregate import SERIES_INPUT, STUDIES_INPUT, series_table, studies_table
 from tasks.tables.buckets import Buckets, Distinct, Hashes, contains, count_buckets, hash_column
@@ -55,6 +65,7 @@ def publish(plan: RunPlan) -> None:
         lambda: publish_files(store, staging),
         lambda: publish_rows(store, staging, plan),
         lambda: _record_findings(store, staging, plan.run_id),
+        lambda: seal_identities(store, staging, plan.run_id) if plan.identities else None,
         lambda: _record_quarantine(store, staging, order, plan.run_id),
         lambda: _record_ledger(store, staging, order, plan),
         lambda: drop_settled(store) if plan.replay is not None else None,
@@ -196,7 +207,14 @@ def _count_rows(instances: StoredTable, studies: Hashes) -> int:
 
 
 def _record_findings(store: Store, staging: Staging, run_id: str) -> None:
-    stored(store, layout.AUDIT).append(parts(store, staging, "findings"), run_id)
+    left = (
+        read_table(store, key)
+        for batch_id in batch_ids(store, staging)
+        if store.exists(key := staging.part(batch_id, COHORT))
+    )
+    stored(store, layout.AUDIT).append(chain(parts(store, staging, "findings"), left), run_id)
+    stored(store, layout.CHANGES).append(parts(store, staging, "changes"), run_id)
+    stored(store, layout.CHANGED).append(parts(store, staging, "changed"), run_id)
 
 
 def _record_quarantine(store: Store, staging: Staging, order: Sequence[str], run_id: str) -> None:

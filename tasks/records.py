@@ -142,6 +142,8 @@ class RunPlan:
         rules, outputs, version of the code. A run resumes only under an equal one.
     key_file, key_block
         Where a worker finds the key, if not in its environment; never the key.
+    identities
+        Whether to record, sealed, what leads from pseudonyms back to originals.
     s3
         Options for `storage.open_store` on both sides.
     listing
@@ -188,6 +190,7 @@ class RunPlan:
     batch_objects: int = 1000
     batch_bytes: int = 256 << 20
     resumed: bool = False
+    identities: bool = False
     replay: Selection | None = None
     attempt: str = ""
     fence: int = 0
@@ -288,6 +291,44 @@ class AuditReport:
 
 
 @dataclass(frozen=True, slots=True)
+class ElementSensitivity:
+    """How sensitive the values of one element path look in a sample of a run; counts and shares, never a value.
+
+    Attributes
+    ----------
+    path
+        In tags, the items of a sequence taken together: ``(0008,1140)[].(0008,1155)``.
+    keyword
+        Empty for a private or unknown element.
+    prior
+        The Basic Profile's action code; empty where Table E.1-1 does not speak of the attribute.
+    seen
+        Values that are not empty, in the sample.
+    hit_rate, distinct_share
+        Of distinct values those in which a detector finds identity, and distinct values of all (0 to 1).
+    entropy_bits
+        Bits of text in a value, on average.
+    actions
+        How many of `seen` were kept, removed, emptied, replaced, mapped or shifted.
+    score
+        From 0 to 1, by prior, hits and free text.
+    suspicious
+        Whether values are kept that look more sensitive than that.
+    """
+
+    path: str
+    keyword: str
+    prior: str
+    seen: int
+    hit_rate: float
+    distinct_share: float
+    entropy_bits: float
+    actions: dict[str, int]
+    score: float
+    suspicious: bool
+
+
+@dataclass(frozen=True, slots=True)
 class RunReport:
     """What `dicomflow clean --json` prints, what the run page shows, what exit codes come from.
 
@@ -336,3 +377,4 @@ class RunReport:
     retries: int = 0
     kind: RunKind = RunKind.CLEAN
     source_ref: str = ""
+    suspicious: tuple[ElementSensitivity, ...] = ()

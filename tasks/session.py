@@ -6,7 +6,7 @@ its studies, and its instances by study. What each pass finds out is kept by the
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import accumulate
 from pathlib import Path
@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 
 from expectations.contracts import INSTANCES
 from expectations.outcomes import GateResult
+from tasks.cohort import REASON, Number, search_run
 from tasks.identities import (
     CLAIMS,
     PUBLISHED_BEFORE,
@@ -59,6 +60,8 @@ class Session:
         Columns whose equal values must be judged together; None where all of a run must be.
     nulls
         Number of each batch's instances without a value, by column of `JUDGED`.
+    named
+        Studies in which an identifier of some patient is left.
     """
 
     store: Store
@@ -72,6 +75,7 @@ class Session:
     nulls: npt.NDArray[np.int32]
     links: Links = field(default_factory=Links)
     withheld_by: list[str] = field(default_factory=list)
+    named: frozenset[str] = frozenset()
 
     @classmethod
     def open(cls, store: Store, staging: Staging, scratch: Path, together: frozenset[str] | None) -> Session:
@@ -123,6 +127,10 @@ class Session:
             for claims in buckets:
                 settle_claims(claims, self.findings)
 
+    def search(self, number: Callable[[], Number]) -> None:
+        """Find the studies in which an identifier of any patient of the run is left."""
+        self.named = search_run(self.store, self.staging, self.batches, self.objects, self.scratch, number)
+
     def judge(self, gate: Gate) -> None:
         """Find mixed-up patients and let the gate judge, a bucket of whole studies at a time."""
         count = 1 if self.together is None else count_buckets(self.objects + self.neighbours.rows)
@@ -173,7 +181,7 @@ class Session:
             "series": series_table(instances),
             "studies": studies_table(instances),
         }
-        withheld = find_withheld(gate.judge(tables))
+        withheld = {**find_withheld(gate.judge(tables)), **dict.fromkeys(self.named, REASON)}
         if withheld:
             studies, reasons = pa.array(list(withheld)), list(withheld.values())
             places = pc.index_in(left["StudyInstanceUID"], studies)

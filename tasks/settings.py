@@ -85,6 +85,10 @@ class Settings(BaseSettings):
     max_rejects: float = Field(
         1.0, ge=0, le=1, description="Share of objects that may be quarantined before the run is withheld."
     )
+    identities: bool = Field(
+        False,
+        description="Keep an encrypted record of originals and pseudonyms, for those who hold the key.",
+    )
     salvage: Literal["standard", "strict"] = Field(
         "standard",
         description="What becomes of damage that can be salvaged: standard publishes the rest with a finding, strict "

@@ -46,6 +46,14 @@ STAGED = pa.schema(
 """One row for each object of a batch: `reason` where it was rejected, else its pseudonyms and `content`,
 the SHA-256 by which two objects with one SOP Instance UID are the same or a conflict."""
 
+TOKENS = pa.schema(
+    [
+        pa.field("token", pa.uint64(), nullable=False),
+        pa.field("of_patient", pa.bool_(), nullable=False),
+    ]
+)
+"""Keyed fingerprints of a batch: of what its patients are known by, and of what the texts it would publish say."""
+
 DECIDED = STAGED.append(pa.field("state", pa.string(), nullable=False)).append(
     pa.field("replaces", pa.bool_(), nullable=False)
 )
@@ -93,11 +101,19 @@ def batch_ids(store: Store, staging: Staging) -> list[str]:
     return sorted(key.rsplit("/", 1)[-1].removesuffix(".json") for key in store.list(staging.reports))
 
 
+PARTS = (
+    *("staged", "instances", "findings", "decided"),
+    *("changes", "changed", "tokens", "identities", "cohort"),
+)
+"""All tables that there may be of a batch."""
+
+
 def drop_batch(store: Store, staging: Staging, batch_id: str) -> None:
     """Forget a finished batch, its report first, so that a crash in between leaves nothing to believe."""
     store.delete(staging.report(batch_id))
-    for table in ("staged", "instances", "findings", "decided"):
+    for table in PARTS:
         store.delete(staging.part(batch_id, table))
+    store.delete(staging.look(batch_id))
 
 
 def commit_batch(store: Store, staging: Staging, report: BatchReport) -> BatchReport:

@@ -10,7 +10,10 @@ from typer.testing import CliRunner
 from flows.cli import EXIT_CODES_HELP, ExitCode, app
 from tests.builders import KEY_TEXT, write_study
 
-COMMANDS = ("clean", "replay", "demo", "keygen", "describe", "show", "verify", "docs", "serve")
+COMMANDS = (
+    *("clean", "replay", "demo", "keygen", "describe", "show", "verify", "docs", "serve"),
+    *("identities export", "identities lookup", "identities forget"),
+)
 
 
 @pytest.fixture
@@ -25,9 +28,11 @@ def test_every_option_has_help(run: CliRunner, command: str) -> None:
     import typer.main
 
     group = typer.main.get_command(app)
-    parameters = group.commands[command].params  # type: ignore[attr-defined]
+    for name in command.split():
+        group = group.commands[name]  # type: ignore[attr-defined]
+    parameters = group.params
     assert [parameter.name for parameter in parameters if not getattr(parameter, "help", None)] == []
-    assert run.invoke(app, [command, "--help"]).exit_code == 0
+    assert run.invoke(app, [*command.split(), "--help"]).exit_code == 0
 
 
 def test_every_exit_code_is_documented() -> None:

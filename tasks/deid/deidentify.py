@@ -6,8 +6,9 @@ thought of is not in it, whatever it is called and wherever it hides.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from tasks.deid.actions import CLEAN_PIXEL_DATA, CLEAN_STRUCTURED_CONTENT, RETAIN_SAFE_PRIVATE, RETAIN_UIDS
 from tasks.deid.allowed import is_never_kept
@@ -37,6 +38,9 @@ _SOP_INSTANCE_UID, _STUDY_INSTANCE_UID, _SERIES_INSTANCE_UID = 0x00080018, 0x002
 _PATIENT_VRS = {_PATIENT_NAME: "PN", _PATIENT_ID: "LO"}
 _ENTITY_UIDS = (_SOP_INSTANCE_UID, _STUDY_INSTANCE_UID, _SERIES_INSTANCE_UID)
 
+
+BASIC, ALLOWED, UNKNOWN = "basic-profile", "allow-list", "unknown-element"
+"""What decides about an attribute where no option of a profile does."""
 
 _NO_IDENTIFIERS = Identifiers(())
 
@@ -89,6 +93,9 @@ class Deidentifier:
         self._keeps_private = profile.has(RETAIN_SAFE_PRIVATE)
         self._keeps_uids = profile.has(RETAIN_UIDS)
         self._retained = retained_tags(profile)
+        self._profile = profile
+        self.rule_of: Callable[[int], str] = lru_cache(1 << 13)(self._rule_of)
+        """Name what decides about an attribute: the basic profile, an option, or what stands behind both."""
         self._statement = _statement(profile)
         self._stated = _written_in(self._statement)
         self._pixel_statement = _statement(profile, pixels_cleaned=True)
@@ -165,6 +172,12 @@ class Deidentifier:
     def keeps_private(self) -> bool:
         """Whether private elements that are known to be safe are kept."""
         return self._keeps_private
+
+    def _rule_of(self, tag: int) -> str:
+        rule = self._profile.rule(tag)
+        if rule is not None:
+            return rule.option.name if rule.option else BASIC
+        return ALLOWED if tag in self._plan else UNKNOWN
 
     @property
     def statement(self) -> DataSet:

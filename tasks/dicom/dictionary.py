@@ -7,7 +7,7 @@ look-up in a dict that fills itself.
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 
 from pydicom import datadict
 from pydicom._uid_dict import UID_dictionary
@@ -101,6 +101,7 @@ def is_private_creator(tag: int) -> bool:
     return bool(tag >> 16 & 1) and 0x10 <= tag & 0xFFFF <= 0xFF
 
 
+@lru_cache(1 << 13)
 def format_tag(tag: int) -> str:
     """Write a tag as the standard does: `(0010,0020)`."""
     return f"({tag >> 16:04X},{tag & 0xFFFF:04X})"

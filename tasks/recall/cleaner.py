@@ -19,6 +19,7 @@ from tasks.deid.deidentify import Deidentifier, private_findings
 from tasks.deid.identifiers import Identifiers
 from tasks.deid.private import ODD_GROUP
 from tasks.deid.said import NOTHING, Said
+from tasks.deid.trace import Traces
 from tasks.deid.work import Patient
 from tasks.dicom.buffer import Buffer
 from tasks.dicom.careful import CarefulReader, read_carefully
@@ -327,6 +328,7 @@ class Cleaner:
             header=b"{%b}" % written.members,
             columns=columns,
             findings=self._findings(instance, template, verdict),
+            traces=Traces(template.traces, [one.trace for one in instance.differing]),
         )
 
     def _judge(self, instance: _Instance, template: Template) -> Verdict:

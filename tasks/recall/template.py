@@ -18,6 +18,7 @@ from tasks.deid.identifiers import Identifiers, Kept
 from tasks.deid.private import ODD_GROUP, creator_tag, write_creator
 from tasks.deid.said import unite
 from tasks.deid.tokens import Tokens
+from tasks.deid.trace import Trace
 from tasks.dicom.element import DataSet
 from tasks.dicom.encode import encode_element
 from tasks.dicom.json_model import attribute_json
@@ -89,6 +90,7 @@ def write_creators(
         written[place] = written[place]._replace(
             encoded=encode_element(element, explicit=explicit),
             json=attribute_json(element, DEFAULT_ENCODINGS),
+            trace=Trace(treated[place].original, element, treated[place].trace.encodings),
         )
     return written
 
@@ -187,8 +189,8 @@ class Template:
         Positions of the elements that `identity` names; None of those it lacks.
     served
         How many instances matched.
-    fixed
-        Identifiers and kept values of the others.
+    fixed, traces
+        Identifiers and kept values of the others, and what became of them.
     said
         What the others say about who the instance is of.
     """
@@ -223,6 +225,7 @@ class Template:
         differs = set(self.varying)
         self.fixed_treated = [one for place, one in enumerate(treated) if place not in differs]
         self.fixed = Searched(self.fixed_treated)
+        self.traces = tuple([one.trace for one in self.fixed_treated])
         self.columns: dict[str, object] = {}
         for one in self.fixed_treated:
             self.columns.update(one.columns)

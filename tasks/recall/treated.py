@@ -16,6 +16,7 @@ from tasks.deid.deidentify import Deidentifier
 from tasks.deid.iods import UNKNOWN_IOD, Iod
 from tasks.deid.said import NOTHING, Said, said_by
 from tasks.deid.tokens import Tokens
+from tasks.deid.trace import Trace
 from tasks.deid.work import Patient
 from tasks.dicom.element import DataSet, Element
 from tasks.dicom.encode import encode_element
@@ -96,6 +97,8 @@ class Treated(NamedTuple):
         None where there is nothing to say.
     original, repaired
         The element before and after cleaning.
+    trace
+        The same before and after all.
     """
 
     encoded: bytes
@@ -104,6 +107,7 @@ class Treated(NamedTuple):
     notes: Notes | None
     original: Element
     repaired: Element
+    trace: Trace
 
 
 def treat_span(
@@ -149,7 +153,9 @@ def treat_span(
         said=said_by(repaired, syntax.encodings) if deidentifier.cleans_texts else NOTHING,
     )
     said = None if notes == _NOTHING else notes
-    return Treated(encoded, json, columns, said, original, repaired), work.asked_for_patient
+    written = deidentifier.statement.get(original.tag, treated)
+    trace = Trace(original, written, syntax.encodings)
+    return Treated(encoded, json, columns, said, original, repaired, trace), work.asked_for_patient
 
 
 def repaired_value(span: bytes, syntax: Syntax) -> bytes:

@@ -23,6 +23,7 @@ from tasks.site.modalities import fold_modalities
 from tasks.site.render import load_languages, load_stylesheet, render
 from tasks.site.review import NO_REVIEW, Review
 from tasks.site.rules import count_rules, tabulate_rules
+from tasks.site.sensitivity import tabulate_sensitivity
 from tasks.site.trends import draw_trends
 from tasks.site.vendors import OTHER_VENDOR
 
@@ -35,7 +36,12 @@ OPEN_RUNS = 20
 _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,63}")
 _RELATIVE = re.compile(r"(?!//)[^:?#\\]*")
 
-_RESTRICTED = {"ledger": layout.LEDGER, "findings": layout.AUDIT}
+_RESTRICTED = {
+    "ledger": layout.LEDGER,
+    "findings": layout.AUDIT,
+    "changes": layout.CHANGES,
+    "changed": layout.CHANGED,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +151,7 @@ def render_run_page(story: RunStory, language: Language = ENGLISH) -> str:
             lambda seconds: format_seconds(seconds, language),
         ),
         trends=draw_trends(story.review.trends, language),
+        sensitivity=tabulate_sensitivity(story.review.sensitivity, language),
     )
 
 

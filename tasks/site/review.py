@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tasks.records import ElementSensitivity
 from tasks.site.history import Trend
 
 
@@ -52,11 +53,14 @@ class Review:
     ----------
     trends
         Figures of rules over the runs, each with the band it is expected in.
+    sensitivity
+        How sensitive each element path of the run looks, those kept in spite of it first.
     """
 
     described: tuple[Section, ...] = ()
     trends: tuple[Trend, ...] = ()
     proposals: tuple[Proposal, ...] = ()
+    sensitivity: tuple[ElementSensitivity, ...] = ()
 
 
 NO_REVIEW = Review()

@@ -798,7 +798,7 @@ def run(
     place = tmp_path_factory.mktemp("run")
     (place / "rules.yaml").write_text(DEFAULT_RULES.read_text() + RULE)
     key, target = ("--key-file", write_key(place)), place / "target"
-    options = ("--batch-objects", "100", "--rules", place / "rules.yaml")
+    options = ("--batch-objects", "100", "--rules", place / "rules.yaml", "--identities")
     finished = Run(place, canaries, *source, dicomflow(place, "clean", source[0], target, *key, *options))
     dicomflow(place, "show", target, name="show")
     dicomflow(place, "show", target, "--json", name="show-json")
@@ -820,6 +820,7 @@ def loud_run(
         "metadata",
         "--batch-objects",
         "30",
+        "--identities",
         "--json",
     )
     stopped = dicomflow(place, *arguments, name="stopped", loud=True, stop_at="target/staging/*/reports/*")
@@ -835,6 +836,9 @@ CHANNELS = {
     "docs": "target/docs",
     "lineage": "target/lineage",
     "findings": "target/restricted/audit",
+    "changes": "target/restricted/changes",
+    "changed": "target/restricted/changed",
+    "identities": "target/restricted/identities",
     "withheld files": "target/restricted/withheld",
     "log of the ledger": "target/restricted/ledger/_delta_log",
     "key check": "target/restricted/key_check.json",

@@ -46,7 +46,7 @@ def reference(tmp_path_factory: pytest.TempPathFactory, prefect_server: str) -> 
     place = Place(tmp_path_factory.mktemp("clean"))
     place.source.mkdir()
     fill(place.source)
-    report = clean(place, "--workers", "1", "--batch-objects", "4")
+    report = clean(place, "--workers", "1", "--batch-objects", "4", "--identities")
     assert report["exit_code"] == 3, report
     return place
 
@@ -115,8 +115,31 @@ def test_a_second_run_reads_nothing_and_changes_nothing(reference: Place) -> Non
 
 
 def test_two_workers_make_the_same_target_as_one(reference: Place, tmp_path: Path) -> None:
-    clean(reference, "--workers", "2", "--batch-objects", "4", target=tmp_path / "target")
+    clean(reference, "--workers", "2", "--batch-objects", "4", "--identities", target=tmp_path / "target")
     assert_same_target(tmp_path / "target", reference.target)
+    for table in ("restricted/changes", "restricted/changed", "restricted/audit"):
+        assert rows_of(tmp_path / "target", table) == rows_of(reference.target, table)
+    for files in ("restricted/identities/*", "docs/runs/*/review.json"):
+        ours, theirs = (
+            [path.read_bytes() for path in sorted(target.glob(files))]
+            for target in (tmp_path / "target", reference.target)
+        )
+        assert ours == theirs
+        assert ours
+
+
+def test_every_changed_element_is_accounted_for(reference: Place) -> None:
+    changes = {
+        (row["batch_id"], row["change"]): row for row in rows_of(reference.target, "restricted/changes")
+    }
+    staged = rows_of(reference.target, "restricted/changed")
+    assert {row["source_ref"] for row in staged} >= {
+        row["source_ref"] for row in rows_of(reference.target, "published/instances")
+    }
+    for row in staged:
+        paths = {changes[row["batch_id"], number]["path"] for number in row["changes"]}
+        assert {"(0010,0010)", "(0010,0020)", "(0008,0018)", "(0008,1140)[0].(0008,1155)"} <= paths
+        assert len(paths) == len(row["changes"])
 
 
 def test_a_new_file_is_processed_alone_and_joins_its_study(reference: Place, tmp_path: Path) -> None:

@@ -9,9 +9,11 @@ from typing import Any
 import boto3
 import pytest
 
+from tasks.reidentify import Vault
+from tasks.settings import Settings
 from tasks.storage.store import open_store
 from tasks.target import stored
-from tests.builders import ct_instance, part10
+from tests.builders import KEY_TEXT, ct_instance, part10
 from tests.e2e.runs import Place, clean, files_of
 from tests.peers.ceph import Gateway, s3_environment
 from tests.peers.haproxy import FaultProxy
@@ -55,7 +57,9 @@ def cloud(gateway: Gateway, prefect_server: str, tmp_path_factory: pytest.TempPa
             data = part10(ct_instance(instance=instance, study=1 + instance % 3, **PIXELS))
             (place.source / f"{instance}.dcm").write_bytes(data)
             client.put_object(Bucket="raw", Key=f"landing/{instance:02d}.dcm", Body=data)
-        report = clean(place, "--workers", "1", source="s3://raw/landing", target="s3://research/calm")
+        report = clean(
+            place, "--workers", "1", "--identities", source="s3://raw/landing", target="s3://research/calm"
+        )
         yield Cloud(client, place, report)
 
 
@@ -74,8 +78,19 @@ def test_from_bucket_to_bucket_is_the_same_as_from_folder_to_folder(cloud: Cloud
     assert rows.num_rows == INSTANCES
 
 
+def test_a_patient_is_looked_up_and_forgotten_in_a_bucket(cloud: Cloud) -> None:
+    vault = Vault(Settings(target="s3://research/calm", key=KEY_TEXT))
+    (patient,) = [one for one in vault.look_up("MRN-4711001") if one.kind == "patient"]
+    assert patient.pseudonym in {key.split("/")[0] for key in cloud.files("calm/published/dicom/")}
+    before = cloud.files("calm/restricted/identities/")
+    assert vault.forget(patient.pseudonym).records == 1 + 3 + 3 + INSTANCES
+    assert before
+    assert cloud.files("calm/restricted/identities/") == {}
+    assert vault.forget(patient.pseudonym).records == 0
+
+
 def test_a_second_run_finds_nothing_new(cloud: Cloud) -> None:
-    again = clean(cloud.place, source="s3://raw/landing", target="s3://research/calm")
+    again = clean(cloud.place, "--identities", source="s3://raw/landing", target="s3://research/calm")
     assert (again["outcome"], again["bytes_read"]) == ("nothing new", 0)
 
 
