@@ -28,6 +28,7 @@ def print_description(profile: str, rules: str | None, *, as_json: bool) -> None
     width = get_terminal_size().columns if sys.stdout.isatty() else None
     for title, headings, lines in (
         ("De-identification", ("what", "by", "done"), described.deidentification),
+        ("Found in texts", ("detector", "", "what it finds"), described.detectors),
         ("Cleaning", ("rule", "", "what it does"), described.cleaning),
         ("Quality rules", ("rule", "severity, scope", "what it checks"), described.quality),
     ):

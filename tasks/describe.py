@@ -12,6 +12,7 @@ from tasks.deid.describe import describe as describe_actions
 from tasks.deid.describe import summarize
 from tasks.deid.plan import make_plan
 from tasks.deid.profile import load_profile
+from tasks.deid.text.registry import describe_detectors
 from tasks.site.review import Section
 
 
@@ -24,11 +25,12 @@ class Line(NamedTuple):
 
 
 class Description(NamedTuple):
-    """What is in force: the whole of de-identification, or its general rules only; repairs; quality rules."""
+    """What is in force: de-identification, whole or its general rules; repairs; quality rules; detectors."""
 
     deidentification: tuple[Line, ...]
     cleaning: tuple[Line, ...]
     quality: tuple[Line, ...]
+    detectors: tuple[Line, ...] = ()
 
 
 def describe(profile: str, rules: bytes, *, whole: bool = True) -> Description:
@@ -52,6 +54,9 @@ def describe(profile: str, rules: bytes, *, whole: bool = True) -> Description:
             )
             for rule in describe_rules(load_rules(rules))
         ),
+        tuple(Line(ids, "text", meaning) for ids, meaning in describe_detectors())
+        if loaded.cleans_texts
+        else (),
     )
 
 

@@ -14,6 +14,7 @@ from pydicom.charset import encode_string
 from tasks.deid.actions import Action
 from tasks.deid.keep import Treatment
 from tasks.deid.replace import DUMMIES
+from tasks.deid.text.classifier import TokenClassifier
 from tasks.deid.text.clean_text import Cleaned, clean_text
 from tasks.deid.text.study import StudyIdentifiers
 from tasks.deid.work import Work
@@ -27,7 +28,9 @@ _PADDING = " \0"
 _remembered = lru_cache(1 << 10)(clean_text)
 
 
-def clean_descriptor(tag: int, VR: str, basic: Action, *, shifts_dates: bool) -> Treatment:
+def clean_descriptor(
+    tag: int, VR: str, basic: Action, *, shifts_dates: bool, classifier: TokenClassifier | None = None
+) -> Treatment:
     """Make the treatment that keeps the words of a text that are known.
 
     Parameters
@@ -36,6 +39,8 @@ def clean_descriptor(tag: int, VR: str, basic: Action, *, shifts_dates: bool) ->
         What the Basic Profile does with the attribute, X, Z or D: it is done where nothing is left of the text.
     shifts_dates
         Whether dates in the text move with the patient's others; else they are cut.
+    classifier
+        Finds more, if the profile names one.
     """
     dummy = encode_text(VR, DUMMIES[VR]) if basic is Action.D else b""
     nothing_left = None if basic is Action.X else Element(tag, VR, dummy)
@@ -50,7 +55,7 @@ def clean_descriptor(tag: int, VR: str, basic: Action, *, shifts_dates: bool) ->
         patient = work.patient
         parts = [text] if VR in SINGLE_VALUE_VRS else text.split("\\")
         days = patient.shift_days if shifts_dates else None
-        cleaned = [_clean(part, patient.study, days) for part in parts]
+        cleaned = [_clean(part, patient.study, days, classifier) for part in parts]
         _note(work, cleaned, parts, path, tag)
         left = "\\".join(one.text for one in cleaned)
         if not left.strip(" \\"):
@@ -61,7 +66,11 @@ def clean_descriptor(tag: int, VR: str, basic: Action, *, shifts_dates: bool) ->
     return treat
 
 
-def _clean(text: str, study: StudyIdentifiers, days: int | None) -> Cleaned:
+def _clean(
+    text: str, study: StudyIdentifiers, days: int | None, classifier: TokenClassifier | None
+) -> Cleaned:
+    if classifier is not None:
+        return clean_text(text, study, days, classifier)
     return _remembered(text, study, days)
 
 

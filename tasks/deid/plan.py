@@ -26,6 +26,7 @@ from tasks.deid.content import CONTENT_SEQUENCES, clean_content
 from tasks.deid.descriptors import clean_descriptor
 from tasks.deid.keep import Treatment
 from tasks.deid.rules import Profile, Rule
+from tasks.deid.text.classifier import load_classifier
 from tasks.deid.work import Work
 from tasks.dicom.dictionary import tag_of, vrs_of
 from tasks.dicom.element import Element
@@ -157,7 +158,9 @@ def _content_step(profile: Profile) -> Step:
 
 def _text_step(tag: int, VR: str, basic: Action, profile: Profile) -> Step:
     shifts_dates = profile.has(RETAIN_MODIFIED_DATES)
-    return Step(clean_descriptor(tag, VR, basic, shifts_dates=shifts_dates), "cleaned word by word")
+    classifier = load_classifier(profile.token_classifier) if profile.token_classifier else None
+    treat = clean_descriptor(tag, VR, basic, shifts_dates=shifts_dates, classifier=classifier)
+    return Step(treat, "cleaned word by word")
 
 
 def _retain_step(tag: int, VR: str) -> Step:

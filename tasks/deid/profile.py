@@ -49,6 +49,10 @@ class ProfileFile(BaseModel):
         description="Nothing links objects but patient, study, series and frames: numbers of orders are emptied, "
         "names of persons become one dummy.",
     )
+    token_classifier: str = Field(
+        "",
+        description="Entry point of a model that marks more words in texts; it can only add to what is cut.",
+    )
 
 
 def load_profile(name_or_path: str | Path) -> Profile:
@@ -101,6 +105,7 @@ def _parse(text: str, file: str) -> Profile:
         tuple(OPTIONS[name] for name in given.options),
         strict=given.strict,
         maps_references=given.references == "mapped",
+        token_classifier=given.token_classifier,
     )
 
 

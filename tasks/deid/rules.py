@@ -27,6 +27,7 @@ from tasks.deid.actions import (
 )
 from tasks.deid.data import TABLES, read_data, text_tables
 from tasks.deid.table import EDITION, Row, read_table
+from tasks.deid.text.classifier import classifier_version
 
 _DATA_VERSION = 3
 """Raised when code changes what equal data does, so that digests differ."""
@@ -65,6 +66,8 @@ class Profile:
         Whether what links objects without naming anybody goes too: see `profiles/strict.yaml`.
     maps_references
         Whether X/Z/U* always keeps its sequence of references, their UIDs mapped; else the IOD decides.
+    token_classifier
+        Entry point of a model that marks more words in texts; empty for none.
     """
 
     name: str
@@ -74,6 +77,7 @@ class Profile:
     patterns: tuple[Rule, ...]
     strict: bool = False
     maps_references: bool = False
+    token_classifier: str = ""
     edition: str = EDITION
 
     def has(self, option: Option) -> bool:
@@ -119,10 +123,15 @@ class Profile:
             "strict": self.strict,
             "maps_references": self.maps_references,
             "pydicom": version("pydicom"),
+            **self._classifier(),
             "version": _DATA_VERSION,
         }
         digest.update(json.dumps(settings, sort_keys=True).encode())
         return digest.hexdigest()
+
+    def _classifier(self) -> dict[str, str]:
+        name = self.token_classifier
+        return {"token_classifier": f"{name} {classifier_version(name)}"} if name else {}
 
 
 _CLEAN_TEXTS = (
@@ -140,6 +149,7 @@ def make_profile(
     *,
     strict: bool = False,
     maps_references: bool = False,
+    token_classifier: str = "",
 ) -> Profile:
     """Settle the table for these options; the other parameters are `Profile`'s."""
     rules = [_rule_for(row, options) for row in read_table()]
@@ -151,6 +161,7 @@ def make_profile(
         tuple(rule for rule in rules if rule.row.number is None),
         strict,
         maps_references,
+        token_classifier,
     )
 
 

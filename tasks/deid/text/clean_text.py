@@ -22,6 +22,7 @@ from tasks.deid.text.study import NOBODY, StudyIdentifiers
 from tasks.deid.text.view import Token, View
 from tasks.deid.text.vocabulary import Kind, ambiguous_given_names, classify
 from tasks.deid.text.word_lists import read_list
+from tasks.errors import ConfigurationError
 
 _MOST_PASSES = 6
 _LONGEST_REMEMBERED = 40
@@ -161,7 +162,12 @@ def _search(view: View, identifiers: StudyIdentifiers, classifier: TokenClassifi
 
 def _ask(view: View, classifier: TokenClassifier) -> list[Found]:
     """Ask a model, and take whole words of what it marks."""
-    marked = [(start, end) for start, end in classifier.find(view.text) if start < end]
+    try:
+        marked = [(start, end) for start, end in classifier.find(view.text) if start < end]
+    except Exception as error:  # noqa: BLE001 - what it says of the error may quote the text
+        raise ConfigurationError(
+            f"The token classifier failed ({type(error).__name__}). Mend it, or take it out of the profile."
+        ) from None
     places = [(token, view.locate(token.start, token.end)) for token in view.tokens]
     return [
         Found("classifier", token.start, token.end, names=True)
