@@ -109,7 +109,9 @@ def _tell_age(value: DataSet) -> DataSet | None:
     except ValueError:
         return None
     most = _OLDEST_TOLD * _PER_YEAR[unit]
-    if 0 <= age < most:
+    if not age >= 0:  # not a number either
+        return None
+    if age < most:
         # Nothing but these two: a fraction or a double beside them would say the same.
         return DataSet({_UNITS: units, _NUMERIC_VALUE: number})
     told = Element(_NUMERIC_VALUE, "DS", encode_text("DS", f"{most:.0f}"))

@@ -10,11 +10,10 @@ from tasks.deid.dates import are_times, shift_dates, shift_datetimes
 from tasks.deid.keep import Treatment, walk_sequence
 from tasks.deid.pseudonyms import normalize
 from tasks.deid.uids import is_concept, is_well_formed
-from tasks.deid.work import Work
+from tasks.deid.work import DUMMY_TEXT, Work
 from tasks.dicom.element import Element
 from tasks.dicom.values import decode, encode_text
 
-DUMMY_TEXT = "DEIDENTIFIED"
 DUMMIES = {
     "AE": DUMMY_TEXT,
     "AS": "000Y",

@@ -13,7 +13,12 @@ from tasks.deid.text.study import NOBODY as NO_STUDY
 from tasks.deid.text.study import StudyIdentifiers
 from tasks.dicom.dictionary import format_tag
 from tasks.dicom.element import DataSet, Element
+from tasks.dicom.values import TEXT_VRS, encode_text
 from tasks.records import Finding
+
+DUMMY_TEXT = "DEIDENTIFIED"
+"""What stands for a text."""
+_SPEAKING_VRS = TEXT_VRS | {"CS"}
 
 
 class Patient(NamedTuple):
@@ -155,6 +160,8 @@ class Work:
         return self.identifiers.are_in(Kept(self.kept_text, self.kept_numbers, self.kept_bytes))
 
     def _emptied(self, element: Element, path: str, rule: str) -> Element:
-        # Emptied and not removed: as safe, and an attribute of type 2 stays present.
+        # Emptied or replaced and not removed: as safe, and an attribute of type 2 or 1 stays what it must be.
         self.find(rule, path, element.tag, "BAD_TEXT")
+        if element.VR in _SPEAKING_VRS and element.tag not in closed_terms():
+            return self.write(element.tag, element.VR, encode_text(element.VR, DUMMY_TEXT))
         return Element(element.tag, element.VR)

@@ -9,9 +9,11 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tasks.clean import CleanInstance, clean_instance
+from tasks.deid.actions import OPTIONS
 from tasks.deid.deidentify import Deidentifier
 from tasks.deid.key import load_key
 from tasks.deid.profile import load_profile
+from tasks.deid.rules import Profile, make_profile
 from tasks.dicom.buffer import Buffer
 from tasks.dicom.element import DataSet, Element
 from tasks.dicom.encode import EXPLICIT_LITTLE_ENDIAN, IMPLICIT_LITTLE_ENDIAN, encode_dataset, encode_meta
@@ -36,6 +38,19 @@ CT_IMAGE = b"1.2.840.10008.5.1.4.1.1.2\0"
 @pytest.fixture(name="deidentifier", scope="module")
 def make_deidentifier() -> Deidentifier:
     return Deidentifier(load_key(text=KEY_TEXT), load_profile("research"))
+
+
+def keep_everything() -> Profile:
+    """Give a profile of every option that goes with the others, and so of every treatment there is."""
+    options = (option for name, option in OPTIONS.items() if name != "retain-modified-dates")
+    return make_profile("everything", "", tuple(options), strict=True)
+
+
+PROFILES = {
+    "basic": load_profile("basic"),
+    "strict": load_profile("strict"),
+    "everything": keep_everything(),
+}
 
 
 def is_plain(data: bytes, cleaner: Cleaner, deidentifier: Deidentifier, *, pixels: bool) -> bool:
@@ -65,6 +80,34 @@ def test_both_ways_agree_on_real_files_whatever_was_cleaned_before(
     for number, path in enumerate(chosen):
         quick += is_plain(path.read_bytes(), cleaner, deidentifier, pixels=bool(number % 2))
     assert quick > len(chosen) / 3
+
+
+@pytest.mark.parametrize("name", PROFILES)
+def test_both_ways_agree_under_every_profile(name: str) -> None:
+    deidentifier = Deidentifier(load_key(text=KEY_TEXT), PROFILES[name])
+    files = [path for path in FILES if path.stat().st_size <= LARGEST // 8]
+    Random(name).shuffle(files)  # noqa: S311
+    cleaner, quick = Cleaner(deidentifier), 0
+    chosen = files[: max(60, len(files) // (4 * SAMPLED))]
+    for number, path in enumerate(chosen):
+        quick += is_plain(path.read_bytes(), cleaner, deidentifier, pixels=bool(number % 2))
+    assert quick > len(chosen) / 3
+
+
+@pytest.mark.parametrize("first", ["1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.5.1.4.1.1.2.1"])
+def test_what_one_iod_requires_is_not_recalled_for_another(first: str) -> None:
+    deidentifier = Deidentifier(load_key(text=KEY_TEXT), PROFILES["basic"])
+    cleaner = Cleaner(deidentifier)
+    both = ("1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.5.1.4.1.1.2.1")
+    for uid in (first, *both, *reversed(both)):
+        common = ct_instance()
+        common.SOPClassUID, common.DeviceSerialNumber = uid, "SN-4711-A"
+        data = part10(common)
+        assert is_plain(data, cleaner, deidentifier, pixels=False)
+        cleaned = clean_instance(Buffer(data), deidentifier, pixels=False)
+        assert not isinstance(cleaned, Reject)
+        required = b"\x18\0\0\x10LO" in cleaned.head  # of type 1 in Enhanced General Equipment
+        assert required is uid.endswith("2.1")
 
 
 def test_a_file_meets_the_same_end_when_it_comes_again(deidentifier: Deidentifier) -> None:
@@ -121,6 +164,17 @@ def test_both_ways_agree_on_made_series(
     cleaner = Cleaner(deidentifier)
     for dataset in instances:
         is_plain(encode(dataset, explicit=explicit, pixels=payload), cleaner, deidentifier, pixels=pixels)
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+@given(series(), st.sampled_from(sorted(PROFILES)), st.booleans())
+def test_both_ways_agree_on_made_series_under_every_profile(
+    instances: list[DataSet], name: str, explicit: bool
+) -> None:
+    deidentifier = Deidentifier(load_key(text=KEY_TEXT), PROFILES[name])
+    cleaner = Cleaner(deidentifier)
+    for dataset in instances:
+        is_plain(encode(dataset, explicit=explicit, pixels=None), cleaner, deidentifier, pixels=False)
 
 
 def test_a_plain_series_is_cleaned_on_the_quick_way(deidentifier: Deidentifier) -> None:
