@@ -19,7 +19,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from tasks.deid.actions import CLEAN_DESCRIPTORS
-from tasks.deid.changes import CLEANED, EMPTIED, MAPPED, REMOVED, REPLACED, SHIFTED
+from tasks.deid.changes import EMPTIED, MAPPED, REMOVED, REPLACED, SHIFTED
 from tasks.deid.codes import CODE_TAGS
 from tasks.deid.cohort import search
 from tasks.deid.rules import Profile
@@ -36,7 +36,7 @@ SAMPLED = 64
 """Instances of a batch that are looked at, at most, and values of a path that are looked at closely."""
 
 KEPT = "kept"
-_ACTIONS = (KEPT, REMOVED, EMPTIED, REPLACED, MAPPED, SHIFTED, CLEANED)
+_ACTIONS = (KEPT, REMOVED, EMPTIED, REPLACED, MAPPED, SHIFTED)
 _ITEMS = 16
 """Items of a sequence that are looked at: functional groups repeat themselves a thousand times."""
 _PATHS = 4096

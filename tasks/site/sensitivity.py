@@ -9,6 +9,9 @@ from tasks.records import ElementSensitivity
 from tasks.site.formats import NONE, format_count, format_share
 from tasks.site.tabulate import SHOWN_ROWS, Cell, Heading, Table
 
+_DONE = ("kept", "removed", "emptied", "replaced", "mapped", "shifted")
+"""What can be done with a value, in the order it is told."""
+
 FOLDED = 400
 """Rows of the page at most; `review.json` has all of them."""
 
@@ -38,7 +41,9 @@ def tabulate_sensitivity(elements: Sequence[ElementSensitivity], language: Langu
 
 def _row(one: ElementSensitivity, language: Language) -> tuple[Cell, ...]:
     done = language.say(", ").join(
-        f"{language.say(action)} {format_share(count, one.seen)}" for action, count in one.actions.items()
+        f"{language.say(action)} {format_share(one.actions[action], one.seen)}"
+        for action in _DONE
+        if action in one.actions
     )
     return (
         one.path,
