@@ -56,6 +56,9 @@ def print_summary(report: RunReport, console: Console) -> None:
     console.print(
         f"\n{_KINDS[report.kind]} [bold]{report.run_id}[/]  [{_STYLES[report.outcome]}]{report.outcome}[/]"
     )
+    for code in sorted(report.reasons):
+        if code in REASONS and REASONS[code].alert:
+            console.print(f"[bold red]ALERT[/] {code}: {escape(REASONS[code].message)}")
     console.print(_states(report), "")
     if report.reasons:
         console.print(_reasons(report), "")

@@ -57,15 +57,15 @@ def value_free(function: Callable[P, R]) -> Callable[P, R]:
         except PipelineError as error:
             replacement: PipelineError = type(error)(*error.args)
         except (OSError, TimeoutError) as error:
-            replacement = TransientError(_place(error))
+            replacement = TransientError(place_of(error))
         except Exception as error:  # noqa: BLE001 - the boundary at which foreign text must stop
-            replacement = ContractError(_place(error))
+            replacement = ContractError(place_of(error))
         raise replacement
 
     return guarded
 
 
-def _place(error: BaseException) -> str:
+def place_of(error: BaseException) -> str:
     """Say what broke and where in our code, as `OSError(28) at list.py:41`, without the error's text."""
     traceback = error.__traceback__
     place = "unknown place"

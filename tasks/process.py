@@ -32,7 +32,7 @@ from tasks.deid.profile import load_profile
 from tasks.deid.pseudonyms import Pseudonyms
 from tasks.dicom.buffer import Buffer
 from tasks.dicom.element import ByteSource
-from tasks.errors import ConfigurationError, PipelineError, TransientError, value_free
+from tasks.errors import ConfigurationError, PipelineError, TransientError, place_of, value_free
 from tasks.evidence import Accountant, Evidence
 from tasks.layout import PUBLISHED_DICOM, Staging, instance_path
 from tasks.ledger.batching import read_manifest
@@ -96,6 +96,7 @@ def report_progress(objects: int, size_bytes: int) -> None:
     get_worker().log_event(PROGRESS_TOPIC, {"objects": objects, "bytes": size_bytes})
 
 
+_LOGGER = logging.getLogger("dicomflow")
 PROGRESS_TOPIC = "dicomflow-progress"
 _PROGRESS_SECONDS = 0.5
 
@@ -284,10 +285,11 @@ class _Batch:
         source_ref = worker.pseudonyms.source_ref(obj.uri)
         try:
             result = self._process(obj, source_ref, worker, sources)
-        except (PipelineError, KeyboardInterrupt, SystemExit):
+        except (PipelineError, KeyboardInterrupt):
             raise
-        except BaseException:  # noqa: BLE001 - a native panic is no Exception, and must cost one object only
+        except BaseException as error:  # noqa: BLE001 - a native panic is no Exception, and must cost one object only
             result = Reject("INTERNAL_ERROR")
+            _LOGGER.error("an object ended as INTERNAL_ERROR: %s", place_of(error))  # noqa: TRY400 - no text of it
         entry = _staged_entry(obj, source_ref, self.batch_id)
         if isinstance(result, Reject):
             self.reject(entry, result)

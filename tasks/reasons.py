@@ -32,6 +32,8 @@ class Reason:
     ----------
     retried
         Whether the next run takes the input again by itself.
+    alert
+        Whether somebody has to be told at once, because a promise was nearly broken, or by us.
     stage
         Where it is noticed: ``list``, ``read``, ``structure``, ``value``, ``deid``, ``pixel``,
         ``duplicate`` or ``gate``.
@@ -49,6 +51,7 @@ class Reason:
     meaning_zh: str
     next_step_zh: str
     retried: bool = False
+    alert: bool = False
 
     @property
     def message(self) -> str:
@@ -501,6 +504,7 @@ _TABLE = (
         _INVESTIGATE,
         "流程在该对象上发生了未预见的内部错误",
         _INVESTIGATE_ZH,
+        alert=True,
     ),
     # Values.
     Reason(
@@ -739,6 +743,7 @@ _TABLE = (
         "report it with the quarantine record and extend the profile",
         "自检在输出中发现原始标识，未发布任何内容",
         "请附隔离记录上报，并扩充去标识化规则",
+        alert=True,
     ),
     # Pixels, judged without decoding unless the run decodes.
     Reason(

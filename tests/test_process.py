@@ -25,8 +25,12 @@ def run_batch(run: PlainRun, *, last_try: bool = False) -> BatchReport:
     )
 
 
+@pytest.mark.parametrize("kind", [BaseException, SystemExit, RecursionError, StopIteration])
 def test_whatever_one_object_does_the_others_are_staged(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    kind: type[BaseException],
 ) -> None:
     paths = write_study(tmp_path / "source", instances=3)
     poison = paths[1].read_bytes()
@@ -34,13 +38,15 @@ def test_whatever_one_object_does_the_others_are_staged(
 
     def locate(locator: MetaLocator, window: bytes) -> Meta:
         if poison.startswith(window):
-            raise BaseException("Doerfler^Janette")  # noqa: TRY002 - what a native panic looks like
+            raise kind("Doerfler^Janette")
         return real(locator, window)
 
     monkeypatch.setattr(MetaLocator, "locate", locate)
     with PlainRun(tmp_path, monkeypatch) as run:
         report = run_batch(run)
     assert (report.staged, report.rejects) == (2, {"INTERNAL_ERROR": 1})
+    assert f"INTERNAL_ERROR: {kind.__name__} at " in caplog.text
+    assert "Janette" not in caplog.text
 
 
 def test_a_source_that_fails_is_tried_again_before_its_objects_are_refused(

@@ -66,3 +66,7 @@ def test_a_readable_input_is_never_set_aside() -> None:
     for reason in REASONS.values():
         if ReasonKind.READABLE in reason.kinds:
             assert reason.kinds == {ReasonKind.READABLE}
+
+
+def test_what_nobody_foresaw_and_what_nearly_left_are_alerts() -> None:
+    assert {code for code, reason in REASONS.items() if reason.alert} == {"INTERNAL_ERROR", "IDENTIFIER_LEFT"}
