@@ -20,7 +20,7 @@ from tasks.deid.text.places import HEADS
 from tasks.deid.text.registry import DETECTORS
 from tasks.deid.text.study import NOBODY, StudyIdentifiers
 from tasks.deid.text.view import Token, View
-from tasks.deid.text.vocabulary import Kind, ambiguous_given_names, classify
+from tasks.deid.text.vocabulary import Kind, ambiguous_given_names, ambiguous_words, classify
 from tasks.deid.text.word_lists import read_list
 from tasks.errors import ConfigurationError
 
@@ -132,6 +132,7 @@ def _look_at(chunk: str) -> tuple[int, int] | None:
         _AFTER_DIGIT.search(chunk)
         or not _NEEDS_COMPANY.isdisjoint(words)
         or not ambiguous_given_names().isdisjoint(words)
+        or (chunk.endswith(",") and not ambiguous_words().isdisjoint(words))
     ):
         return None
     if any(len(word) > 1 and classify(word) == Kind.GUARDED for word in words):

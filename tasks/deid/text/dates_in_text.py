@@ -57,15 +57,15 @@ def _compile(body: str) -> re.Pattern[str]:
 
 _BIG_FIRST = _compile(rf"{_YEAR}(?P<s>[-/. _]|\. ){_M}(?P=s){_D}(?:\.(?![0-9]))?")
 _BIG_LAST = _compile(rf"(?P<a>[0-9]{{1,2}})(?P<s>[-/. _]|\. )(?P<b>[0-9]{{1,2}})(?P=s){_YEAR}")
-_SHORT_YEAR = _compile(r"(?P<a>[0-9]{1,2})(?P<s>[-/.])(?P<b>[0-9]{1,2})(?P=s)(?P<c>[0-9]{2})")
+_SHORT_YEAR = _compile(r"(?P<a>[0-9]{1,2})(?P<s>[-/.])(?P<b>[0-9]{1,2})(?P=s)(?P<c>[0-9]{1,2})")
 _DAY_DOT_MONTH = re.compile(r"(?<![0-9.])(?P<d>[0-3]?[0-9])\. ?(?P<m>[01]?[0-9])\.(?![0-9])")
 _DAY_NAMED = re.compile(
     rf"(?<![0-9a-z.,]){_D}{_ORDINAL}\.?[\s_-]{{0,2}}(?:de |of )?{_MONTH}(?:[\s,_/-]{{0,3}}(?:de |del"
     rf" )?(?:{_YEAR}|'?(?P<yy>[0-9]{{2}}))(?![0-9]))?"
 )
 _NAMED_DAY = re.compile(
-    rf"(?<![^\W_]){_MONTH}[\s_-]{{0,2}}(?P<d>[0-9]{{1,2}})(?![0-9]){_ORDINAL}(?:[\s,_-]{{1,3}}{_YEAR}(?!["
-    rf"0-9]))?"
+    rf"(?<![^\W_]){_MONTH}[\s_-]{{0,2}}(?P<d>[0-9]{{1,2}})(?![0-9]){_ORDINAL}(?:[\s,_-]{{1,3}}(?:{_YEAR}|'"
+    rf"(?P<yy>[0-9]{{2}}))(?![0-9]))?"
 )
 _NAMED_YEAR = re.compile(rf"(?<![^\W_]){_MONTH}[\s,._/-]{{0,3}}(?:de |del |of )?{_YEAR}(?![0-9])")
 _YEAR_NAMED = re.compile(rf"(?<![0-9]){_YEAR}[\s._/-]{{1,2}}{_MONTH}(?:[\s._/-]{{1,2}}{_D}(?![0-9]))?")
@@ -204,10 +204,14 @@ def _by_order(match: re.Match[str], study: StudyIdentifiers) -> Rewrite | None:
 
 
 def _by_short_year(match: re.Match[str], study: StudyIdentifiers) -> Rewrite | None:
+    eastern = match["a"].zfill(2) + match["b"].zfill(2) + match["c"].zfill(2)
+    if int(match["a"]) > 31 and eastern in study.written_dates:
+        return partial(_write_iso, study.written_dates[eastern])
     if not (
         0 < int(match["a"]) <= 31
         and 0 < int(match["b"]) <= 31
         and min(int(match["a"]), int(match["b"])) <= 12
+        and len(match["c"]) > 1
     ):
         return _NO_DATE
     parts = match["a"].zfill(2) + match["b"].zfill(2) + match["c"]

@@ -22,7 +22,7 @@ _LANDLINE = re.compile(
     r"(?<![0-9])(?:\(0[0-9]{2,3}\)|0[0-9]{2,3})[ -]?[0-9]{3,4}[ -]?[0-9]{4}(?:[ -]?(?:转|ext\.?)["
     r" ]?[0-9]{1,5})?(?![0-9])"
 )
-_INTERNATIONAL = re.compile(r"\+[ ]?[0-9]{1,3}(?:[ ()./-]{0,3}[0-9]{1,5}){2,7}(?![0-9])")
+_INTERNATIONAL = re.compile(r"(?:\+|(?<![0-9.,])00)[ ]?[0-9]{1,3}(?:[ ()./-]{0,3}[0-9]{1,5}){2,7}(?![0-9])")
 _AMERICAN = re.compile(
     r"(?<![0-9])(?:\([0-9]{3}\) ?|[0-9]{3}[-. ])[0-9]{3}[-. ][0-9]{4}(?:\s?(?:x|ext\.?)\s?[0-9]{1,5})?(?"
     r"![0-9])|(?<![0-9-])[0-9]{3}-[0-9]{4}(?![0-9-])"
@@ -37,6 +37,7 @@ _LABELLED_ID = re.compile(
     r"|fallnr|fallnummer|acc|accn|accession|acsn|case|fall|chart|record|account|acct|ssn|nhs|nhs"
     r" no|medicare|"
     r"policy|passport|licen[cs]e|dossier|nip|ipp|nss|dni|nie|nhc|curp|rfc|cpf|cip|hc|exp|historia|expediente|"
+    r"ending(?: in)?|last (?:four|4)|pt ?#|"
     r"order|visit|encounter|episode|admission|room|rm|zimmer|bed|снилс|полис|паспорт|инн|и/б|№|ktp|nric|hkid)"
     r"(?:[ .]{0,2}(?:number|num|nummer|no|nr|n°|nº|numero|num|#|№|id))?[ .:：#№=_-]{0,4}"
     r"(?P<value>[a-z]{0,6}[-_/ ]?[0-9][0-9a-z]{0,24}(?:[-/._][0-9a-z]{1,16}){0,6})(?![^\W_])"

@@ -25,7 +25,10 @@ _SHORTEST_NAME = 3
 """Letters of an unknown word from which it may be a name that has another beside it."""
 _STOP_WORDS = read_list("people.stop_words")
 _INITIALS = re.compile(r"(?<![^\W_])(?:[A-Z]\.[ -]?){1,3}(?=[A-Z][a-z]+|[A-Z]{2,})")
-_BEFORE_INITIALS = re.compile(r"(?<![^\W_])[A-Z][A-Za-z'-]{1,30}, ?(?:[A-Z]\.[ -]?){1,3}(?![A-Za-z])")
+_BEFORE_INITIALS = re.compile(
+    r"(?<![^\W_])[A-Z][A-Za-z'-]{1,30}, ?(?:(?:[A-Z]\.[ -]?){1,3}(?![A-Za-z])"
+    r"|(?:MD|M\.D\.|RT|RN|DO|NP|PA-C|PhD|FRCR|MBBS)(?![A-Za-z]))"
+)
 _BIGRAMS = read_list("people.bigrams")
 _SURNAME = (
     "["
@@ -63,7 +66,7 @@ def find_titled(view: View, _study: StudyIdentifiers) -> Iterator[Found]:
             last = _last_of_name(view, index, after_title=True)
             if last > index:
                 yield Found("titled-name", view.tokens[index + 1].start, view.tokens[last].end, names=True)
-        if token.word in _LABELS and (":" in view.gap(index)[:3] or token.word in ("by", "name")):
+        if token.word in _LABELS and (":" in view.gap(index)[:3] or token.word in ("by", "name", "per")):
             last = _last_of_name(view, index, after_title=False)
             if last > index:
                 yield Found("labelled-name", view.tokens[index + 1].start, view.tokens[last].end, names=True)

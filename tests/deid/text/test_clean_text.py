@@ -292,6 +292,12 @@ def test_a_clinical_description_comes_out_as_it_went_in(text: str) -> None:
         ("张明医生", "医生"),
         ("J. Doe chest", "chest"),
         ("CT Παπαδόπουλος", "CT"),
+        ("per Brown, no change", "per , no change"),
+        ("Brown, RT(R) chest", "(R) chest"),
+        ("seen by wyatt long", "seen by"),
+        ("call 0033 6 12 34 56 78", "call"),
+        ("last four 6789", "last four"),
+        ("on May 3rd, '62", "on"),
         ("CT ÐÖÃû Ö£ ¹ú¶°", "CT"),
     ],
 )
