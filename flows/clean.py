@@ -43,6 +43,7 @@ def clean() -> PrefectState[RunReport]:
 
 def carry_out(plan: RunPlan, settings: Settings, progress: RunProgress) -> RunReport:
     """Find what the plan has to do, do it, and take it to its end."""
+    progress.report = None
     with progress.phase("discover"):
         found = discover(plan, settings)
     if not found.listing.pending:
@@ -63,7 +64,8 @@ def finish(plan: RunPlan, progress: RunProgress) -> RunReport:
     with progress.phase("publish"):
         publish(plan)
     with progress.phase("emit"):
-        return emit(plan, verdicts, progress.seconds)
+        progress.report = emit(plan, verdicts, progress.seconds)
+    return progress.report
 
 
 def state_of(report: RunReport) -> PrefectState[RunReport]:

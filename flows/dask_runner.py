@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from http import HTTPStatus
 from typing import Any, cast
 
@@ -10,6 +11,7 @@ from prefect.client.orchestration import get_client
 from prefect.states import Crashed
 
 from flows.workers import dask_scheduler
+from tasks.errors import TransientError
 from tasks.process import PROGRESS_TOPIC, process_batch
 from tasks.records import Batch, BatchReport, RunPlan
 from tasks.settings import Settings
@@ -33,7 +35,27 @@ def run_batches(
         return []
     with dask_scheduler(settings) as address, DaskTaskRunner(address=address) as runner:
         runner.client.subscribe_topic(PROGRESS_TOPIC, lambda event: _advance(event, on_progress))
-        return _run_until_done(plan, list(batches), runner)
+        with _scheduler_needed(runner.client):
+            return _run_until_done(plan, list(batches), runner)
+
+
+@contextmanager
+def _scheduler_needed(client: Any) -> Iterator[None]:
+    """Say in our words that the scheduler is lost: without it every future is cancelled, and none comes back.
+
+    Raises
+    ------
+    TransientError
+        If the client has lost its scheduler; what failed otherwise passes through.
+    """
+    try:
+        yield
+    except Exception:
+        if client.status == "running":
+            raise
+    else:
+        return
+    raise TransientError("The Dask scheduler was lost. Check that it runs and can be reached")
 
 
 def _advance(event: tuple[float, dict[str, int]], on_progress: OnProgress) -> None:
@@ -50,6 +72,8 @@ def _run_until_done(plan: RunPlan, batches: list[Batch], runner: Any) -> list[Ba
         for batch, future in futures:
             report = _report_of(future)
             if report is None:
+                if runner.client.status != "running":
+                    raise TransientError("the scheduler took all of its tasks along")
                 losses[batch.batch_id] = losses.get(batch.batch_id, 0) + 1
                 lost.append(batch)
             else:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from flows.prefect_api import api_is_configured, prefect_api, server_ahead
 from flows.progress import RunProgress, watch
 from flows.replay_parameters import ReplayParameters
-from tasks.errors import ContractError
+from tasks.errors import ContractError, TransientError
 from tasks.prepare import OpenRun, open_run
 from tasks.records import Listing, RunReport, Selection
 from tasks.settings import Settings, activate
@@ -45,7 +45,7 @@ def run_once(settings: Settings, progress: RunProgress, selection: Selection | N
         with ExitStack() as services:
             with progress.phase("start"):
                 flow = _start(services, settings, run.plan.replay, idle=idle)
-            report = _run_flow(flow)
+            report = _run_flow(flow, progress)
             with progress.phase("stop"):
                 services.close()
         return replace(report, seconds=progress.whole())
@@ -80,9 +80,19 @@ def _start(
     return lambda: replay(ReplayParameters.of(selection), return_state=True)
 
 
-def _run_flow(flow: Callable[[], State[Any]]) -> RunReport:
-    state = flow()
-    report = state.result(raise_on_failure=False)
+def _run_flow(flow: Callable[[], State[Any]], progress: RunProgress) -> RunReport:
+    import httpx
+
+    try:
+        report = flow().result(raise_on_failure=False)
+    except httpx.HTTPError:  # Prefect gave up; what it raises quotes requests
+        report = progress.report
+    if isinstance(report, httpx.HTTPError):
+        report = progress.report
+    if report is None:
+        raise TransientError(
+            "Prefect's API was lost and did not come back. Check the server that PREFECT_API_URL names"
+        )
     if isinstance(report, RunReport):
         return report
     if isinstance(report, BaseException):

@@ -37,6 +37,8 @@ QUIET = {
     "PREFECT_SERVER_LOGGING_LEVEL": "CRITICAL",
     "PREFECT_INTERNAL_LOGGING_LEVEL": "CRITICAL",
     "PREFECT_LOGGING_TO_API_ENABLED": "false",
+    # A server that is lost is waited for, a quarter of a minute for each thing that is to be said to it.
+    "PREFECT_CLIENT_MAX_RETRIES": "3",
 }
 """Neither call-home switch of Prefect covers both channels, so both are set. Logs are not sent to the
 API: a line of a foreign library may quote a value, and Prefect would store it."""

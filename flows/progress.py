@@ -21,6 +21,8 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from tasks.records import RunReport
+
 
 class RateColumn(ProgressColumn):
     """Objects and megabytes a second since the phase began."""
@@ -41,10 +43,16 @@ class RunProgress:
     ----------
     console
         Where to draw; None draws nothing and only keeps the times.
+
+    Attributes
+    ----------
+    report
+        What the run came to, once everything is published: it stands even if Prefect cannot be told any more.
     """
 
     def __init__(self, console: Console | None = None) -> None:
         self.seconds: dict[str, float] = {}
+        self.report: RunReport | None = None
         self._began = time.monotonic()
         self._progress = None if console is None or not console.is_terminal else _bar(console)
         self._objects: Any = None

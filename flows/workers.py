@@ -19,6 +19,7 @@ from multiprocessing import get_context
 from multiprocessing.forkserver import ensure_running
 from typing import Any, cast
 
+from tasks.errors import TransientError
 from tasks.settings import Settings
 
 DASK_CONFIG: dict[str, Any] = {
@@ -101,8 +102,18 @@ class LocalScheduler:
 
     @property
     def address(self) -> str:
-        """Wait until the cluster is there, and give its scheduler's address."""
-        return self._address.result()
+        """Wait until the cluster is there, and give its scheduler's address.
+
+        Raises
+        ------
+        TransientError
+            If it does not come up.
+        """
+        try:
+            return self._address.result()
+        except TimeoutError:
+            pass  # raised anew below, without Dask's own as its context
+        raise TransientError("Dask's workers did not start in time. Check that the machine is not overloaded")
 
     def close(self) -> None:
         """Stop the cluster."""

@@ -9,10 +9,12 @@ from __future__ import annotations
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
+import httpx
 from prefect import task
 from prefect.artifacts import create_table_artifact
 from prefect.cache_policies import NO_CACHE
@@ -182,4 +184,5 @@ def leave_artifact(report: RunReport) -> None:
     counts = {"listed": report.listed} | {str(state): getattr(report, state) for state in State}
     rows = [{"state": state, "objects": count} for state, count in counts.items()]
     rows += [{"state": f"reason {code}", "objects": count} for code, count in report.reasons.items()]
-    create_table_artifact(key="dicomflow-run", table=rows, description=f"Outcome: {report.outcome}")
+    with suppress(httpx.HTTPError):  # all is published and recorded: a server that is lost takes nothing back
+        create_table_artifact(key="dicomflow-run", table=rows, description=f"Outcome: {report.outcome}")

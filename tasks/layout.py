@@ -51,9 +51,9 @@ def instance_path(PatientID: str, StudyInstanceUID: str, SeriesInstanceUID: str,
 class Staging:
     """Keys of one run's staging folders, and of the record `run` that stands for them.
 
-    The record is written before the folders and removed after them, so no folder is without one; all
-    records lie together, so finding dead runs does not mean listing what they staged. Whatever names an
-    object of the source is staged below `naming`, in the restricted part of the target.
+    The record is written before anything is committed to the folders and removed before them, so a folder
+    without one is worthless; all records lie together, so finding dead runs does not mean listing what they
+    staged. Whatever names an object of the source is staged below `naming`, in the restricted part.
     """
 
     def __init__(self, run_id: str) -> None:

@@ -357,11 +357,15 @@ def _resume_or_sweep(store: Store, plan: RunPlan, dead: list[RunPlan]) -> RunPla
 
 
 def remove_staging(store: Store, run_id: str) -> None:
-    """Remove what a run staged, its record last."""
+    """Remove what a run staged, its record first.
+
+    A run that is killed in here is over: taken up again under its id, which its commits carry already, it
+    would commit nothing of what is new. Folders that are left without a record are swept by the next run.
+    """
     staging = Staging(run_id)
+    store.delete(staging.run)
     store.delete_tree(staging.root)
     store.delete_tree(staging.naming)
-    store.delete(staging.run)
 
 
 def sweep_dead(store: Store, before: str, *, dry_run: bool) -> int:
