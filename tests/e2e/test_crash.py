@@ -278,7 +278,7 @@ def mount(*arguments: str) -> int:
     return subprocess.run(["mount", *arguments], check=False, stderr=subprocess.DEVNULL).returncode
 
 
-@pytest.mark.parametrize("kilobytes", [60, 160])
+@pytest.mark.parametrize("kilobytes", [60])
 def test_a_full_disk_fails_the_run_cleanly_and_space_lets_it_go_on(driver: Driver, kilobytes: int) -> None:
     place = driver.folder / f"disk-{kilobytes}"
     target = place / "target"
