@@ -8,9 +8,9 @@ import shutil
 import pytest
 
 
-def need(program: str) -> str:
-    """Find a program, or skip the test; in CI a missing one is a missing install step."""
-    found = shutil.which(program)
+def need(program: str, path: str | None = None) -> str:
+    """Find a program on `path`, or skip the test; in CI a missing one is a missing install step."""
+    found = shutil.which(program, path=path)
     if found is None:
         refuse = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
         refuse(f"{program} is not installed")

@@ -58,7 +58,13 @@ def test_the_three_pools_run_the_same_deployments(file: str) -> None:
         return [{**each, "work_pool": None} for each in deployments(name)]
 
     assert shape(file) == shape("prefect.yaml")
-    assert {each["name"] for each in deployments(file)} == {"nightly", "landing", "on-demand"}
+    assert {each["name"] for each in deployments(file)} == {
+        "nightly",
+        "landing",
+        "on-demand",
+        "replay",
+        "maintain",
+    }
 
 
 @pytest.mark.parametrize("file", FILES)

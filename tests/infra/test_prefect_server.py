@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
@@ -23,6 +24,7 @@ import pytest
 from tests.builders import write_study
 from tests.e2e.runs import Place, states_of
 from tests.infra.files import INFRA, services
+from tests.peers.postgresql import postgresql
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(500)]
 
@@ -34,7 +36,7 @@ AUTH = "admin:not-a-secret"
 class Server:
     api: str
 
-    def ask(self, path: str, body: dict[str, Any] | None = None, auth: str = AUTH) -> Any:
+    def ask(self, path: str, body: Any = None, auth: str = AUTH) -> Any:
         data = None if body is None else json.dumps(body).encode()
         headers = {"Content-Type": "application/json"}
         if auth:
@@ -80,8 +82,15 @@ def _wait(what: str, seconds: float, happened: Callable[[], bool]) -> None:
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server with the settings of compose.yaml, but on SQLite and with its messages in memory."""
+def database() -> Iterator[str]:
+    # Not below pytest's own folder, into which the user postgres may not look.
+    with TemporaryDirectory(prefix="postgresql-") as folder, postgresql(Path(folder)) as place:
+        yield place
+
+
+@pytest.fixture(scope="module")
+def server(database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server with the settings of compose.yaml and a PostgreSQL, but with its messages in memory."""
     home = tmp_path_factory.mktemp("server")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -98,6 +107,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     environment = {
         **kept,
         **settings,
+        "PREFECT_API_DATABASE_CONNECTION_URL": f"postgresql+asyncpg://prefect@{database}/prefect",
         "PREFECT_HOME": str(home),
         "PREFECT_SERVER_API_HOST": "127.0.0.1",
         "PREFECT_SERVER_API_PORT": str(port),
@@ -130,7 +140,7 @@ def ready(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Server:
 
 def test_the_setup_makes_one_of_everything_however_often_it_runs(ready: Server) -> None:
     deployments = {each["name"]: each for each in ready.ask("/deployments/filter", {})}
-    assert set(deployments) == {"nightly", "landing", "on-demand"}
+    assert set(deployments) == {"nightly", "landing", "on-demand", "replay", "maintain"}
     assert {each["work_queue_name"] for each in deployments.values()} == {"research"}
     (queue,) = (each for each in ready.ask("/work_queues/filter", {}) if each["name"] == "research")
     assert queue["concurrency_limit"] == 1
