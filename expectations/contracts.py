@@ -119,6 +119,16 @@ def _uid(name: str, tag: int, meaning: str) -> Column:
     return Column(name, pa.string(), False, tag, meaning)
 
 
+def _counted(name: str, tag: int, meaning: str) -> Column:
+    """Make a column of our own that counts the items of a sequence."""
+    return Column(name, pa.int32(), True, tag, meaning)
+
+
+def _within(name: str, tag: int, kind: pa.DataType, meaning: str) -> Column:
+    """Make a column of our own about what the first item of a sequence holds."""
+    return Column(name, kind, True, tag, meaning)
+
+
 def _own(name: str, kind: pa.DataType, meaning: str) -> Column:
     """Make a column of our own that always has a value."""
     return Column(name, kind, False, None, meaning)
@@ -177,6 +187,7 @@ _INSTANCE_CONTEXT = (
     _text("PatientPosition", 0x00185100, "How the patient lies in the equipment, such as HFS."),
     _texts("PatientOrientation", 0x00200020, "Anatomical directions of rows and of columns, such as L, P."),
     _text("ViewPosition", 0x00185101, "Radiographic view, such as AP, PA, CC or MLO."),
+    _texts("SpecificCharacterSet", 0x00080005, "Character sets of the texts, as terms of PS3.3 C.12.1.1.2."),
 )
 
 _INSTANCE_PATIENT = (
@@ -263,6 +274,51 @@ _INSTANCE_ACQUISITION = (
     _texts("CorrectedImage", 0x00280051, "Corrections applied to PET or NM data, such as DECY or ATTN."),
     _text("DecayCorrection", 0x00541102, "What PET values were decay-corrected to: NONE, START, ADMIN."),
     _whole("ActualFrameDuration", 0x00181242, "Duration of the data acquisition for this frame in ms."),
+    _texts(
+        "SeriesType", 0x00541000, "How PET images were taken, such as WHOLE BODY, and IMAGE or REPROJECTION."
+    ),
+    _whole("NumberOfSlices", 0x00540081, "Slices of a PET volume."),
+    _counted("radiopharmaceutical_count", 0x00540016, "Radiopharmaceuticals described."),
+    _within(
+        "radionuclide_dose_bq", 0x00540016, pa.float64(), "Total dose of the first radiopharmaceutical in Bq."
+    ),
+    _whole("NumberOfDetectors", 0x00540021, "Detectors of an NM acquisition."),
+    _whole("NumberOfEnergyWindows", 0x00540011, "Energy windows of an NM acquisition."),
+    _text(
+        "PixelIntensityRelationship",
+        0x00281040,
+        "What pixels of a projection say of X-ray, such as LIN or LOG.",
+    ),
+    _text("RadiationSetting", 0x00181155, "SC (low dose, for placing) or GR (high dose, for diagnosis)."),
+    _text("DetectorType", 0x00187004, "Kind of X-ray detector, such as DIRECT or SCINTILLATOR."),
+    _counted("ultrasound_region_count", 0x00186011, "Calibrated regions of an ultrasound image."),
+)
+
+_INSTANCE_DERIVED = (
+    _text("SegmentationType", 0x00620001, "BINARY, FRACTIONAL or LABELMAP."),
+    _counted("segment_count", 0x00620002, "Segments described."),
+    _text("CompletionFlag", 0x0040A491, "Whether a report is COMPLETE or PARTIAL."),
+    _text("VerificationFlag", 0x0040A493, "Whether a report is VERIFIED or UNVERIFIED."),
+    _text("ValueType", 0x0040A040, "Kind of a report's root content item; soundly CONTAINER."),
+    _counted("content_item_count", 0x0040A730, "Content items below a report's root."),
+    _counted("roi_count", 0x30060020, "Regions that an RT structure set names."),
+    _counted("contoured_roi_count", 0x30060039, "Regions that an RT structure set draws."),
+    _counted("beam_count", 0x300A00B0, "Beams of an RT plan."),
+    _text("RTPlanGeometry", 0x300A000C, "Whether an RT plan is based on a PATIENT or a TREATMENT_DEVICE."),
+    _text("DoseUnits", 0x30040002, "GY, or RELATIVE to a value in the plan."),
+    _text("DoseType", 0x30040004, "PHYSICAL, EFFECTIVE or ERROR."),
+    _text("DoseSummationType", 0x3004000A, "What a dose sums up, such as PLAN or BEAM."),
+    _real("DoseGridScaling", 0x3004000E, "Factor from stored values to dose."),
+    _text("PixelPresentation", 0x00089205, "COLOR, MONOCHROME, MIXED or TRUE_COLOR, of enhanced images."),
+    _text("VolumetricProperties", 0x00089206, "VOLUME, SAMPLED, DISTORTED or MIXED, of enhanced images."),
+    _text("ContentQualification", 0x00189004, "PRODUCT, RESEARCH or SERVICE, of enhanced images."),
+    _counted("frame_item_count", 0x52009230, "Items of Per-frame Functional Groups Sequence, one a frame."),
+    _maybe(
+        "functional_groups",
+        _TEXTS,
+        "Keywords of the functional groups that all frames share or the first frame has, ascending; null where "
+        "there is none.",
+    ),
 )
 
 _INSTANCE_DEIDENTIFICATION = (
@@ -282,6 +338,17 @@ _INSTANCE_DEIDENTIFICATION = (
     ),
     _own("finding_count", pa.int32(), "Number of findings: values a cleaning rule changed or doubted."),
     _own("finding_codes", _TEXTS, "Codes of those findings, each once, ascending."),
+    _maybe(
+        "private_creators",
+        _TEXTS,
+        "Private Creators of the private elements that were kept, each once, ascending; null where none was.",
+    ),
+    _maybe(
+        "unknown_private_creators",
+        _TEXTS,
+        "Private Creators of which no element is kept, ascending: the names that public dictionaries list, and "
+        "OTHER for any other; null where there was none.",
+    ),
 )
 
 INSTANCES = Contract(
@@ -295,6 +362,7 @@ INSTANCES = Contract(
     + _INSTANCE_PIXELS
     + _INSTANCE_GEOMETRY
     + _INSTANCE_ACQUISITION
+    + _INSTANCE_DERIVED
     + _INSTANCE_DEIDENTIFICATION,
 )
 """One row for each published SOP Instance."""
@@ -315,6 +383,12 @@ SERIES = Contract(
         _own("instance_count", pa.int32(), "Number of instances in the series."),
         _own("study_distinct", pa.int32(), "Number of different StudyInstanceUID values; soundly one."),
         _own("patient_distinct", pa.int32(), "Number of different PatientID values; soundly one."),
+        _own("sop_class_distinct", pa.int32(), "Number of different SOPClassUID values, nulls left out."),
+        _own(
+            "non_image_count",
+            pa.int32(),
+            "Instances without pixel data in a series of images; 0 where none of its instances has any.",
+        ),
         _own("modality_distinct", pa.int32(), "Number of different Modality values, nulls left out."),
         _own(
             "frame_of_reference_distinct",
@@ -324,23 +398,37 @@ SERIES = Contract(
         _own(
             "rows_columns_distinct",
             pa.int32(),
-            "Number of different pairs of Rows and Columns, nulls left out.",
+            "Number of different pairs of Rows and Columns, nulls and localizers left out.",
         ),
         _own(
             "orientation_distinct",
             pa.int32(),
-            "Number of different ImageOrientationPatient values, cosines rounded to 1e-3, nulls left out.",
+            "Number of different ImageOrientationPatient values, nulls and localizers left out; cosines within "
+            "0.002 of the most common ones are the same.",
+        ),
+        _maybe(
+            "orientation_outliers",
+            pa.int32(),
+            "Images that lie otherwise than most; null where fewer than half of the images lie alike, as in a "
+            "localizer of three planes or a turning projection.",
         ),
         _own(
             "spacing_distinct",
             pa.int32(),
-            "Number of different PixelSpacing values, rounded to 1e-4 mm, nulls left out.",
+            "Number of different PixelSpacing values, nulls and localizers left out; those within 0.001 mm of the "
+            "most common one are the same.",
         ),
-        _own("is_localizer", pa.bool_(), "Whether any instance has LOCALIZER in ImageType."),
+        _own("is_localizer", pa.bool_(), "Whether all of its images have LOCALIZER in ImageType."),
         _maybe(
             "instance_number_unique",
             pa.bool_(),
             "Whether no InstanceNumber occurs twice; null where none is known.",
+        ),
+        _maybe(
+            "instance_number_gaps",
+            pa.int32(),
+            "Whole numbers between the lowest and the highest InstanceNumber that no instance has; null where "
+            "none is known.",
         ),
         _maybe(
             "orientation_orthonormal",
@@ -351,20 +439,26 @@ SERIES = Contract(
         _maybe(
             "slice_count",
             pa.int32(),
-            "Number of different positions along the slice normal, 0.001 mm apart or more; null unless the "
-            "series is a stack: CT, MR or PT, no localizer, every instance one frame with position and "
+            "Number of different positions along the slice normal, 0.01 mm apart or more; null unless the "
+            "series is a stack: CT, MR or PT, every image but localizers one frame with position and "
             "orientation, one orientation.",
         ),
         _maybe(
             "slice_spacing_median_mm",
             pa.float64(),
-            "Median distance in mm between neighbouring slice positions; null for fewer than three.",
+            "Median distance in mm between neighbouring slice positions, the lower of two; null for fewer than "
+            "three.",
         ),
         _maybe(
             "slice_spacing_deviation_mm",
             pa.float64(),
             "Largest difference in mm of a distance between neighbours from the median; null for fewer than "
             "three positions.",
+        ),
+        _maybe(
+            "slice_spacing_deviation_percent",
+            pa.float64(),
+            "That difference in percent of the median; null for fewer than three positions.",
         ),
         _maybe(
             "missing_slices",
@@ -376,6 +470,11 @@ SERIES = Contract(
             "doubled_positions",
             pa.int32(),
             "Slice positions with more images than most positions have; null unless a stack.",
+        ),
+        _maybe(
+            "thin_positions",
+            pa.int32(),
+            "Slice positions with fewer images than most positions have; null unless a stack.",
         ),
         _maybe(
             "slice_shear_deg",
@@ -487,6 +586,12 @@ FINDINGS = Contract(
             "Element path in tags, such as (0008,1140)[0].(0008,1155); empty for the whole object.",
         ),
         _own("code", pa.string(), "Reason code; never the value."),
+        _maybe(
+            "form",
+            pa.string(),
+            "Shape of a value that could not be read: 9 for a digit, A for a run of letters, other signs as they "
+            "are; null where it does not matter.",
+        ),
     ),
 )
 """One row for each finding; restricted, as `restricted/audit`."""
@@ -543,12 +648,82 @@ RUN = Contract(
         _maybe("listed_usual", pa.float64(), "Median of `listed` over earlier runs; null without history."),
         _maybe("unaccounted", pa.float64(), "Listed objects less unchanged, staged, rejected and duplicate."),
         _maybe("rejected_percent", pa.float64(), "Rejected objects in percent of those read (0 to 100)."),
+        _maybe(
+            "new_vocabulary",
+            pa.float64(),
+            "Modalities, SOP classes, models and character sets that no earlier run saw; null in the first run.",
+        ),
+        _maybe(
+            "new_creators",
+            pa.float64(),
+            "Private creators, kept or not, that no earlier run saw; null in the first run.",
+        ),
         _maybe("listed_change_percent", pa.float64(), "Change of `listed` in percent of `listed_usual`."),
     ),
 )
 """One row of numbers about the run, made for the gate; rules of scope run look at it. Never stored."""
 
+TREND = Contract(
+    "trend",
+    (),
+    (
+        _own(
+            "metric",
+            pa.string(),
+            "What is compared: records, null_rate_before, anomaly_rate_after and so on.",
+        ),
+        _own("rule", pa.string(), "As in `quality`."),
+        _own("scope", pa.string(), "As in `quality`."),
+        _own("column", pa.string(), "As in `quality`."),
+        _own("modality", pa.string(), "As in `quality`."),
+        _own("value", pa.float64(), "The metric in this run."),
+        _own("runs", pa.int32(), "Earlier runs over the same source that have the metric."),
+        _maybe("usual", pa.float64(), "Median of the metric over the last of them; null in the first run."),
+        _maybe(
+            "spread",
+            pa.float64(),
+            "Spread of the metric over them: their scaled MAD, or what chance explains.",
+        ),
+        _maybe(
+            "change",
+            pa.float64(),
+            "How far it is from usual: as a share of the usual number for records, else as a difference of rates; "
+            "null with too few earlier runs.",
+        ),
+        _maybe(
+            "deviations", pa.float64(), "How many spreads it is from usual; null with too few earlier runs."
+        ),
+    ),
+)
+"""A run's metrics beside their history, made for the gate; rules with a drift look at it. Never stored."""
+
+_RATE = "in rows of those looked at (0 to 1); null where it has no meaning."
+
+QUALITY = Contract(
+    "quality",
+    ("run_id", "rule", "scope", "column", "modality"),
+    (
+        _own("run_id", pa.string(), "Run that was measured."),
+        _own("recorded_at", pa.timestamp("us", tz="UTC"), "When that run began, in UTC."),
+        _own("source_ref", pa.string(), "Keyed hash of the source's URI."),
+        _own("rule", pa.string(), "Id of a rule of the gate, or `values` for what is in a column by itself."),
+        _own("scope", pa.string(), "What a row is: instance, series, study."),
+        _own(
+            "column", pa.string(), "Column judged; two are joined by a comma; a tag where no column shows it."
+        ),
+        _own("modality", pa.string(), "Modality of the rows; empty where it is unknown or does not matter."),
+        _own("records", pa.int64(), "Rows looked at."),
+        _maybe("null_rate_before", pa.float64(), f"Values that were missing before cleaning, {_RATE}"),
+        _maybe("null_rate_after", pa.float64(), f"Values that are missing after cleaning, {_RATE}"),
+        _maybe("anomaly_rate_before", pa.float64(), f"Values that were wrong before cleaning, {_RATE}"),
+        _maybe("anomaly_rate_after", pa.float64(), f"Values that break the rule after cleaning, {_RATE}"),
+        _maybe("repaired_rate", pa.float64(), f"Values that cleaning repaired, {_RATE}"),
+    ),
+)
+"""One row for each thing measured in each run: what trends and baselines are computed from."""
+
 CONTRACTS = {
-    contract.name: contract for contract in (INSTANCES, SERIES, STUDIES, LEDGER, FINDINGS, CHANGES, CHANGED)
+    contract.name: contract
+    for contract in (INSTANCES, SERIES, STUDIES, LEDGER, FINDINGS, CHANGES, CHANGED, QUALITY)
 }
 """Every stored table by its name."""

@@ -17,15 +17,32 @@ import numpy as np
 import pandas as pd
 from great_expectations.execution_engine.execution_engine import ExecutionEngine
 from great_expectations.execution_engine.pandas_execution_engine import PandasExecutionEngine
-from great_expectations.expectations.expectation import BatchExpectation, ColumnMapExpectation
+from great_expectations.expectations.expectation import (
+    BatchExpectation,
+    ColumnMapExpectation,
+    ColumnPairMapExpectation,
+)
 from great_expectations.expectations.metrics.map_metric_provider.column_condition_partial import (
     column_condition_partial,
 )
 from great_expectations.expectations.metrics.map_metric_provider.column_map_metric_provider import (
     ColumnMapMetricProvider,
 )
+from great_expectations.expectations.metrics.map_metric_provider.column_pair_condition_partial import (
+    column_pair_condition_partial,
+)
+from great_expectations.expectations.metrics.map_metric_provider.column_pair_map_metric_provider import (
+    ColumnPairMapMetricProvider,
+)
 
-from expectations.forms import FORMS, is_orthonormal, is_uid_made_here, parse_numbers, split_values
+from expectations.forms import (
+    FORMS,
+    is_orthonormal,
+    is_uid_made_here,
+    is_usual,
+    parse_numbers,
+    split_values,
+)
 
 
 def judge(column: pd.Series[str], predicate: Callable[[str], bool]) -> pd.Series[bool]:
@@ -159,6 +176,79 @@ class ExpectColumnElementsToBeBetween(ColumnMapExpectation):
     max_value: float | None = None
     map_metric = "column_elements.between"
     success_keys = ("min_value", "max_value", "mostly")
+
+
+class ColumnElementsInSet(ColumnMapMetricProvider):
+    """Whether every value of several is one of a set."""
+
+    condition_metric_name = "column_elements.in_set"
+    condition_value_keys = ("value_set",)
+
+    @column_condition_partial(engine=PandasExecutionEngine)
+    def _pandas(cls, column: pd.Series[str], value_set: list[str], **_: object) -> pd.Series[bool]:
+        allowed = {str(value) for value in value_set}
+        return judge(column, lambda text: allowed.issuperset(split_values(text)))
+
+
+class ExpectColumnElementsToBeInSet(ColumnMapExpectation):
+    """Expect every value of several to be one of a set."""
+
+    value_set: list[Any]
+    map_metric = "column_elements.in_set"
+    success_keys = ("value_set", "mostly")
+
+
+class ColumnElementsNotInSet(ColumnMapMetricProvider):
+    """Whether no value of several is one of a set."""
+
+    condition_metric_name = "column_elements.not_in_set"
+    condition_value_keys = ("value_set",)
+
+    @column_condition_partial(engine=PandasExecutionEngine)
+    def _pandas(cls, column: pd.Series[str], value_set: list[str], **_: object) -> pd.Series[bool]:
+        refused = {str(value) for value in value_set}
+        return judge(column, lambda text: refused.isdisjoint(split_values(text)))
+
+
+class ExpectColumnElementsToNotBeInSet(ColumnMapExpectation):
+    """Expect no value of several to be one of a set."""
+
+    value_set: list[Any]
+    map_metric = "column_elements.not_in_set"
+    success_keys = ("value_set", "mostly")
+
+
+class ColumnPairValuesStayUsual(ColumnPairMapMetricProvider):
+    """Whether a number is about what it was in earlier runs, by its change and by the spread of that number."""
+
+    condition_metric_name = "column_pair_values.stay_usual"
+    condition_domain_keys = ("column_A", "column_B", "ignore_row_if", "row_condition", "condition_parser")
+    condition_value_keys = ("change", "deviations", "direction")
+
+    @column_pair_condition_partial(engine=PandasExecutionEngine)  # type: ignore[untyped-decorator]
+    def _pandas(
+        cls,
+        column_A: pd.Series[float],
+        column_B: pd.Series[float],
+        change: float,
+        deviations: float,
+        direction: str,
+        **_: object,
+    ) -> pd.Series[bool]:
+        pairs = zip(column_A, column_B, strict=True)
+        verdicts = [is_usual(*pair, change, deviations, direction) for pair in pairs]
+        return pd.Series(verdicts, index=column_A.index, dtype=bool)
+
+
+class ExpectColumnPairValuesToStayUsual(ColumnPairMapExpectation):
+    """Expect a number not to differ from its history by much and by more than its history explains."""
+
+    change: float
+    deviations: float
+    direction: str
+    ignore_row_if: str = "either_value_is_missing"
+    map_metric = "column_pair_values.stay_usual"
+    success_keys = ("column_A", "column_B", "ignore_row_if", "change", "deviations", "direction", "mostly")
 
 
 class ExpectTableToMatchContract(BatchExpectation):

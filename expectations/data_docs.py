@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from expectations.contracts import CONTRACTS, RUN
+from expectations.contracts import CONTRACTS, RUN, TREND
 from expectations.language import ENGLISH, Language, load_chinese
 from expectations.measures import Measure
 from expectations.places import WHOLE_TABLE, name_anchor
@@ -84,7 +84,10 @@ class Page:
     @property
     def sections(self) -> tuple[Section, ...]:
         """Checks by column: those of the whole table, then columns by name."""
-        meanings = {column.name: column.meaning for column in CONTRACTS.get(self.table, RUN).columns}
+        meanings = {
+            column.name: column.meaning
+            for column in {**CONTRACTS, TREND.name: TREND}.get(self.table, RUN).columns
+        }
         ordered = sorted(self.lines, key=lambda line: (line.place != WHOLE_TABLE, line.place))
         return tuple(
             Section(place, meanings.get(place, ""), tuple(lines))

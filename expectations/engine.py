@@ -21,7 +21,15 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from expectations.frames import UNIQUE, Block, make_frame, make_schema_frame
+from expectations.frames import (
+    UNIQUE,
+    Block,
+    Combinations,
+    Encoded,
+    Places,
+    make_frame,
+    make_schema_frame,
+)
 from expectations.measures import Measure, keeps
 from expectations.suites import Check, build_suite
 
@@ -98,6 +106,7 @@ def measure_blocks(
     blocks: Sequence[Block],
     table: str,
     studies: pa.DictionaryArray | None,
+    modalities: Encoded | None,
     frames: BatchDefinition[Any],
     memory: Memory,
 ) -> dict[Check, Measure]:
@@ -121,7 +130,7 @@ def measure_blocks(
             if check not in broken:
                 memory.keep(block, check, judged[check])
             measures[check] = _measure(
-                check, table, block, judged[check], broken.get(check, _NO_ROWS), studies
+                check, table, block, judged[check], broken.get(check, _NO_ROWS), studies, modalities
             )
     return measures
 
@@ -133,6 +142,7 @@ def _measure(
     judged: npt.NDArray[np.bool_],
     broken: npt.NDArray[np.int64],
     studies: pa.DictionaryArray | None,
+    modalities: Encoded | None,
 ) -> Measure:
     """Carry the verdict on combinations back to the rows that have them, and to their studies."""
     combinations = block.combinations
@@ -148,7 +158,18 @@ def _measure(
         unexpected=unexpected,
         broken=tuple(sorted(pc.unique(found).drop_null().cast(pa.string()).to_pylist())),
         strays=found.null_count,
+        by_modality={} if modalities is None else _split(combinations, judged, places, modalities),
     )
+
+
+def _split(
+    combinations: Combinations, judged: npt.NDArray[np.bool_], places: Places, modalities: Encoded
+) -> dict[str, tuple[int, int]]:
+    """Count the rows judged, and those of them that broke the check, by modality."""
+    broken = np.zeros(len(combinations), np.bool_)
+    broken[places] = True
+    evaluated, unexpected = combinations.count(judged, modalities), combinations.count(broken, modalities)
+    return {name: (count, unexpected.get(name, 0)) for name, count in evaluated.items()}
 
 
 def _counts_of(result: ExpectationValidationResult, check: Check, table: str) -> Mapping[str, Any]:

@@ -83,6 +83,18 @@ def is_orthonormal(cosines: Sequence[float], tolerance: float) -> bool:
     return all(abs(error) <= tolerance for error in errors)
 
 
+def is_usual(change: float, deviations: float, most: float, spreads: float, direction: str) -> bool:
+    """Whether a metric is as usual: it changed by no more than `most`, or by no more than so many spreads.
+
+    Parameters
+    ----------
+    direction
+        ``up`` or ``down`` where a change the other way is welcome, else ``both``.
+    """
+    signs = {"up": (1,), "down": (-1,), "both": (1, -1)}[direction]
+    return all(sign * change <= most or sign * deviations <= spreads for sign in signs)
+
+
 def _multiply(first: Sequence[float], second: Sequence[float]) -> float:
     """Compute the scalar product of two vectors."""
     return sum(a * b for a, b in zip(first, second, strict=True))

@@ -109,6 +109,12 @@ class Combinations:
         columns = [column.take(self.first).to_pylist() for column in self.columns.values()]
         return list(zip(*columns, strict=True))
 
+    def count(self, combinations: Mask, groups: Encoded) -> dict[str, int]:
+        """Count the rows that have one of some combinations, by group; those of no group under an empty name."""
+        rows = groups.places[combinations[self.of_row]]
+        counts = np.bincount(rows + 1, minlength=len(groups.values) + 1).tolist()
+        return {name: n for name, n in zip(("", *groups.values.to_pylist()), counts, strict=True) if n}
+
     def rows_of(self, combinations: Places) -> Places:
         """Give the rows that have one of some combinations."""
         chosen = np.zeros(len(self), np.bool_)
@@ -207,6 +213,16 @@ def load_studies(table: pa.Table | ds.Dataset) -> pa.DictionaryArray:
     """Load the StudyInstanceUID of every row, each UID once."""
     column = _read(table, ["StudyInstanceUID"]).column(0).combine_chunks()
     return pc.dictionary_encode(column.cast(pa.string()))
+
+
+def load_modalities(table: pa.Table | ds.Dataset) -> Encoded:
+    """Load the Modality of every row; none where the table has no such column."""
+    schema = table.schema
+    if "Modality" not in schema.names:
+        return Encoded(
+            np.full(len(_read(table, schema.names[:1])), _NULL, np.int32), pa.array([], pa.string())
+        )
+    return _encode_values(_read(table, ["Modality"]).column(0))
 
 
 class _Columns:

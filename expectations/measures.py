@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from expectations.outcomes import GateResult, RuleOutcome, StudyFailures
 from expectations.rules import Action, Scope
@@ -31,6 +31,8 @@ class Measure:
         Broken rows that belong to no known study.
     studies_broken
         Number of studies of the broken rows; by default those in `broken`.
+    by_modality
+        Rows judged and rows that broke the check, by Modality; empty where it is unknown.
     """
 
     check: Check
@@ -41,6 +43,7 @@ class Measure:
     broken: tuple[str, ...] = ()
     strays: int = 0
     studies_broken: int = -1
+    by_modality: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.studies_broken < 0:
@@ -74,8 +77,16 @@ class Measure:
             evaluated=evaluated,
             unexpected=unexpected,
             strays=total.strays + self.strays,
+            by_modality=_add_counts(total.by_modality, self.by_modality),
             studies_broken=total.studies_broken + self.studies_broken,
         )
+
+
+def _add_counts(
+    one: Mapping[str, tuple[int, int]], other: Mapping[str, tuple[int, int]]
+) -> dict[str, tuple[int, int]]:
+    pairs = {name: (one.get(name, (0, 0)), other.get(name, (0, 0))) for name in {*one, *other}}
+    return {name: (a[0] + b[0], a[1] + b[1]) for name, (a, b) in sorted(pairs.items())}
 
 
 def keeps(evaluated: int, unexpected: int, mostly: float) -> bool:

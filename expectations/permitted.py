@@ -83,6 +83,8 @@ PERMITTED: Mapping[str, Permitted] = {
     "expect_column_values_to_be_orthonormal": Permitted(frozenset({Kind.NUMBERS}), {"tolerance": float}),
     "expect_column_values_to_contain": Permitted(frozenset({Kind.TEXTS}), {"element": str}),
     "expect_column_values_to_have_multiplicity": Permitted(LISTS, {"count": int}),
+    "expect_column_elements_to_be_in_set": Permitted(frozenset({Kind.TEXTS}), {"value_set": list}),
+    "expect_column_elements_to_not_be_in_set": Permitted(frozenset({Kind.TEXTS}), {"value_set": list}),
     "expect_column_elements_to_be_between": Permitted(frozenset({Kind.NUMBERS}), optional=_BOUNDS),
 }
 """Every permitted expectation by its Great Expectations type; those GX does not know are in `custom`."""
@@ -128,11 +130,11 @@ def check_values(values: list[Any], kind: Kind) -> Iterator[str]:
     """Find why values cannot be values of a column that holds `kind`."""
     if not values:
         yield "must not be empty"
-    expected = {Kind.TEXT: str, Kind.NUMBER: float, Kind.TRUTH: bool}.get(kind)
+    expected = {Kind.TEXT: str, Kind.TEXTS: str, Kind.NUMBER: float, Kind.TRUTH: bool}.get(kind)
     if expected is None:
         yield f"cannot be compared with {kind}"
     elif not all(_fits(value, expected) for value in values):
-        hint = "; YAML reads YES and NO without quotes as true and false" if kind is Kind.TEXT else ""
+        hint = "; YAML reads YES and NO without quotes as true and false" if expected is str else ""
         yield f"must hold {kind} only{hint}"
 
 

@@ -13,11 +13,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from expectations.contracts import INSTANCES, RUN, SERIES, STUDIES, UNJUDGED, Contract
+from expectations.contracts import INSTANCES, RUN, SERIES, STUDIES, TREND, UNJUDGED, Contract
 from expectations.located_yaml import LocatedYaml, Mistake, MistakesError, read_located
 from expectations.permitted import PERMITTED, check_arguments, check_values, kind_of
 
@@ -49,6 +49,16 @@ class Scope(StrEnum):
     STUDY = "study"
     RUN = "run"
 
+    @model_validator(mode="before")
+    @classmethod
+    def _need_no_column(cls, given: object) -> object:
+        """Let a rule about history leave out what only rules about values can say."""
+        return (
+            {"expectation": "", "column": (), **given}
+            if isinstance(given, dict) and "drift" in given
+            else given
+        )
+
     @property
     def contract(self) -> Contract:
         """The table whose rows a rule of this scope looks at."""
@@ -69,6 +79,36 @@ def _make_tuple(value: object) -> object:
     return (value,) if isinstance(value, str) else value
 
 
+class Drift(BaseModel):
+    """How far a run may be from earlier ones: a metric breaks the rule where both limits are passed.
+
+    Attributes
+    ----------
+    metric
+        One of the numbers of the table `quality`.
+    change
+        Share of the usual number for records (0.05 is 5 %), difference of rates for all others (0.05 is five
+        rows of a hundred).
+    deviations
+        Spreads of the metric: scaled median absolute deviations over earlier runs, but never less than chance
+        explains. 0 leaves the decision to `change`.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    metric: Literal[
+        "records",
+        "null_rate_before",
+        "null_rate_after",
+        "anomaly_rate_before",
+        "anomaly_rate_after",
+        "repaired_rate",
+    ]
+    change: Annotated[float, Field(ge=0)]
+    deviations: Annotated[float, Field(ge=0)] = 5.0
+    direction: Literal["up", "down", "both"] = "both"
+
+
 class Rule(BaseModel):
     """One row of the table of rules.
 
@@ -80,6 +120,9 @@ class Rule(BaseModel):
         Values a row must have for the rule to look at it, by column; empty for every row.
     column
         Columns the expectation judges, each by itself, or the two it compares.
+    drift
+        In the place of an expectation: how far the run's metrics may be from those of earlier runs; the condition
+        is then about columns of the table `trend`.
     mostly
         Share of rows (0 to 1] that must keep the rule for it to hold.
     action
@@ -97,12 +140,28 @@ class Rule(BaseModel):
     scope: Scope
     condition: dict[str, list[Any]] = {}
     expectation: str
-    column: Annotated[tuple[str, ...], BeforeValidator(_make_tuple), Field(min_length=1)]
+    column: Annotated[tuple[str, ...], BeforeValidator(_make_tuple)]
+    drift: Drift | None = None
     kwargs: dict[str, Any] = {}
     mostly: Annotated[float, Field(gt=0, le=1)] = 1.0
     action: Action | None = None
     owner: Annotated[str, Field(min_length=1)]
     version: Annotated[int, Field(ge=1)]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _need_no_column(cls, given: object) -> object:
+        """Let a rule about history leave out what only rules about values can say."""
+        return (
+            {"expectation": "", "column": (), **given}
+            if isinstance(given, dict) and "drift" in given
+            else given
+        )
+
+    @property
+    def contract(self) -> Contract:
+        """The table whose rows the rule looks at."""
+        return self.scope.contract if self.drift is None else TREND
 
     @property
     def effect(self) -> Action:
@@ -194,7 +253,7 @@ def _check_rule(rule: Rule) -> Iterator[tuple[tuple[str, ...], str]]:
     """Find what does not fit within a rule, as place and message."""
     yield from _check_effect(rule)
     yield from _check_condition(rule)
-    yield from _check_expectation(rule)
+    yield from _check_expectation(rule) if rule.drift is None else _check_drift(rule)
 
 
 def _check_effect(rule: Rule) -> Iterator[tuple[tuple[str, ...], str]]:
@@ -210,15 +269,28 @@ def _check_condition(rule: Rule) -> Iterator[tuple[tuple[str, ...], str]]:
     types = _list_types(rule)
     for column, values in rule.condition.items():
         if column not in types:
-            yield ("condition", column), f"the table {rule.scope.contract.name} has no such column to judge"
+            yield ("condition", column), f"the table {rule.contract.name} has no such column to judge"
         else:
             for problem in check_values(values, kind_of(types[column])):
                 yield ("condition", column), problem
 
 
+def _check_drift(rule: Rule) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Check that a rule about history says nothing that only rules about values can mean."""
+    if rule.scope is not Scope.RUN:
+        yield ("scope",), "must be run where the rule has a drift"
+    for key, given in (("expectation", rule.expectation), ("column", rule.column), ("kwargs", rule.kwargs)):
+        if given:
+            yield (key,), "has no place beside a drift"
+    if "metric" in rule.condition:
+        yield ("condition", "metric"), "is given by the drift"
+
+
 def _check_expectation(rule: Rule) -> Iterator[tuple[tuple[str, ...], str]]:
     """Check that the expectation exists and can judge the columns with the arguments."""
     permitted = PERMITTED.get(rule.expectation)
+    if not rule.column:
+        yield ("column",), "names no column"
     if permitted is None:
         yield ("expectation",), f"is not permitted; choose one of {', '.join(sorted(PERMITTED))}"
         return
@@ -228,7 +300,7 @@ def _check_expectation(rule: Rule) -> Iterator[tuple[tuple[str, ...], str]]:
     problems: dict[tuple[str, str], None] = {}
     for column in rule.column:
         if column not in types:
-            yield ("column",), f"the table {rule.scope.contract.name} has no column {column} to judge"
+            yield ("column",), f"the table {rule.contract.name} has no column {column} to judge"
         elif (kind := kind_of(types[column])) not in permitted.kinds:
             yield ("column",), f"{rule.expectation} cannot judge {column}, which holds {kind}"
         else:
@@ -239,7 +311,7 @@ def _check_expectation(rule: Rule) -> Iterator[tuple[tuple[str, ...], str]]:
 
 def _list_types(rule: Rule) -> dict[str, Any]:
     """List the columns a rule may look at, with their Arrow types."""
-    return {column.name: column.type for column in rule.scope.contract.columns if column.name not in UNJUDGED}
+    return {column.name: column.type for column in rule.contract.columns if column.name not in UNJUDGED}
 
 
 def describe(table: RuleTable) -> list[Mapping[str, str]]:
@@ -254,3 +326,19 @@ def describe(table: RuleTable) -> list[Mapping[str, str]]:
         }
         for rule in table.enabled
     ]
+
+
+def json_schema() -> dict[str, Any]:
+    """Describe the table of rules as a JSON Schema, for editors; `load_rules` checks more than a schema can say."""
+    schema = _RuleFile.model_json_schema()
+    properties = schema["$defs"]["Rule"]["properties"]
+    properties["expectation"] |= {"enum": ["", *sorted(PERMITTED)]}
+    rule = schema["$defs"]["Rule"]
+    rule["required"] = [name for name in rule["required"] if name not in ("expectation", "column")]
+    rule["anyOf"] = [{"required": ["expectation", "column"]}, {"required": ["drift"]}]
+    properties["column"] = {"anyOf": [{"type": "string"}, properties["column"]], "title": "Column"}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Quality rules of dicomflow",
+        **{key: value for key, value in schema.items() if key != "title"},
+    }

@@ -14,19 +14,23 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.dataset as ds
 
-from expectations.contracts import INSTANCES, RUN
+from expectations.contracts import INSTANCES, RUN, SERIES, STUDIES, TREND, Contract
 from expectations.data_docs import write_docs
 from expectations.engine import GateError, Memory, measure_blocks, measure_schema, open_frames, silence
-from expectations.frames import UNIQUE, load_studies, make_blocks
+from expectations.frames import UNIQUE, load_modalities, load_studies, make_blocks
 from expectations.measures import Measure, conclude
 from expectations.outcomes import GateResult
-from expectations.rules import RuleTable, Scope
+from expectations.rules import RuleTable
 from expectations.suites import MATCH_CONTRACT, Check, plan_checks
 
-RUN_METRICS = ("listed", "unchanged", "staged", "rejected", "duplicate", "listed_usual")
+RUN_METRICS = (
+    *("listed", "unchanged", "staged", "rejected", "duplicate"),
+    *("listed_usual", "new_vocabulary", "new_creators"),
+)
 """Numbers about the run that the caller knows; the rest of the table `run` follows from them."""
 
-_ORDER = (Scope.RUN, Scope.STUDY, Scope.SERIES, Scope.INSTANCE)
+_OF_STUDIES = (STUDIES, SERIES, INSTANCES)
+_OF_RUN = (RUN, TREND)
 
 
 class Gate:
@@ -39,7 +43,9 @@ class Gate:
 
     def __init__(self, rules: RuleTable) -> None:
         self._rules = rules
-        self._checks = {scope: plan_checks(scope, rules.enabled) for scope in _ORDER}
+        self._checks = {
+            contract.name: plan_checks(contract, rules.enabled) for contract in (*_OF_RUN, *_OF_STUDIES)
+        }
         self._totals: dict[Check, Measure] = {}
         self._memory = Memory()
         with silence():
@@ -61,8 +67,13 @@ class Gate:
         """
         sources = _pick_tables(tables)
         return tuple(
-            measure for scope in _ORDER if scope in sources for measure in self._judge(scope, sources[scope])
+            measure for contract in _OF_STUDIES for measure in self._judge(contract, sources[contract.name])
         )
+
+    @property
+    def totals(self) -> tuple[Measure, ...]:
+        """What the checks of studies have counted so far."""
+        return tuple(self._totals.values())
 
     def conclude(
         self,
@@ -70,6 +81,7 @@ class Gate:
         docs_dir: Path,
         run_name: str,
         judged: Iterable[Measure] = (),
+        trend: pa.Table | None = None,
     ) -> GateResult:
         """Judge the run itself, write the validation pages and sum up.
 
@@ -84,24 +96,27 @@ class Gate:
             What the pages call the run.
         judged
             What `judge` gave, as far as the result shall name studies.
+        trend
+            The run's metrics beside their history, as the contract `trend` says; nothing without.
 
         Raises
         ------
         GateError
             If a metric is unknown, or a check cannot be evaluated.
         """
-        self._judge(Scope.RUN, make_run_table(metrics))
+        self._judge(RUN, make_run_table(metrics))
+        self._judge(TREND, TREND.arrow_schema().empty_table() if trend is None else trend)
         totals = {
-            scope: tuple(self._totals[check] for check in checks if check in self._totals)
-            for scope, checks in self._checks.items()
+            name: tuple(self._totals[check] for check in checks if check in self._totals)
+            for name, checks in self._checks.items()
         }
         with silence():
-            write_docs(docs_dir, run_name, {scope.contract.name: found for scope, found in totals.items()})
+            write_docs(docs_dir, run_name, totals)
         return conclude(
             (measure for found in totals.values() for measure in found), judged, self._rules.digest
         )
 
-    def _judge(self, scope: Scope, source: pa.Table | ds.Dataset) -> tuple[Measure, ...]:
+    def _judge(self, contract: Contract, source: pa.Table | ds.Dataset) -> tuple[Measure, ...]:
         """Measure the checks of one table and add them up, and let no exception of others out.
 
         Pandas, Arrow and Great Expectations quote values in theirs. The new error is raised outside the
@@ -109,7 +124,7 @@ class Gate:
         """
         try:
             with silence():
-                measures = self._measure_table(scope, source)
+                measures = self._measure_table(contract, source)
         except GateError:
             raise
         except Exception as error:  # noqa: BLE001 - the boundary that keeps values in
@@ -118,17 +133,21 @@ class Gate:
             for measure in measures:
                 self._totals[measure.check] = measure.add_to(self._totals.get(measure.check))
             return measures
-        raise GateError(f"the table {scope.contract.name} could not be judged ({kind})")
+        raise GateError(f"the table {contract.name} could not be judged ({kind})")
 
-    def _measure_table(self, scope: Scope, source: pa.Table | ds.Dataset) -> tuple[Measure, ...]:
+    def _measure_table(self, contract: Contract, source: pa.Table | ds.Dataset) -> tuple[Measure, ...]:
         """Measure the checks of one table, in their order; of a table with a wrong schema, only that."""
-        checks = self._checks[scope]
+        checks = self._checks[contract.name]
         schema = next(check for check in checks if check.expectation == MATCH_CONTRACT)
-        found = {schema: measure_schema(schema, scope.contract.name, source.schema, self._frames)}
+        found = {schema: measure_schema(schema, contract.name, source.schema, self._frames)}
         if found[schema].success:
-            studies = None if scope is Scope.RUN else load_studies(source)
+            of_run = contract in _OF_RUN
+            studies = None if of_run else load_studies(source)
+            modalities = None if of_run else load_modalities(source)
             for blocks in make_blocks(source, (check for check in checks if check is not schema)):
-                found |= measure_blocks(blocks, scope.contract.name, studies, self._frames, self._memory)
+                found |= measure_blocks(
+                    blocks, contract.name, studies, modalities, self._frames, self._memory
+                )
         return tuple(found[check] for check in checks if check in found)
 
 
@@ -188,9 +207,8 @@ def make_run_table(metrics: Mapping[str, float]) -> pa.Table:
     return pa.Table.from_pylist([row], schema=RUN.arrow_schema())
 
 
-def _pick_tables(tables: Mapping[str, pa.Table | ds.Dataset]) -> dict[Scope, pa.Table | ds.Dataset]:
-    """Find the table of every scope."""
-    scopes = [scope for scope in Scope if scope is not Scope.RUN]
-    if missing := [scope.contract.name for scope in scopes if scope.contract.name not in tables]:
+def _pick_tables(tables: Mapping[str, pa.Table | ds.Dataset]) -> dict[str, pa.Table | ds.Dataset]:
+    """Find the tables of the studies."""
+    if missing := [contract.name for contract in reversed(_OF_STUDIES) if contract.name not in tables]:
         raise GateError(f"the gate needs the tables {', '.join(missing)}")
-    return {scope: tables[scope.contract.name] for scope in scopes}
+    return {contract.name: tables[contract.name] for contract in _OF_STUDIES}

@@ -22,6 +22,8 @@ CONTRACT_ID = "contract"
 """Rule id of the checks every table undergoes because of its contract; breaking one withholds the run."""
 
 MATCH_CONTRACT = "expect_table_to_match_contract"
+STAY_USUAL = "expect_column_pair_values_to_stay_usual"
+DRIFT_COLUMNS = ("change", "deviations")
 NOT_NULL = "expect_column_values_to_not_be_null"
 
 STATEMENTS = {
@@ -31,6 +33,10 @@ STATEMENTS = {
     "expect_column_values_to_be_orthonormal": "values must be two orthogonal unit vectors within {tolerance}.",
     "expect_column_values_to_contain": "values must have {element} among them.",
     "expect_column_values_to_have_multiplicity": "values must be {count} together.",
+    "expect_column_elements_to_be_in_set": "each value must be one of the set.",
+    "expect_column_elements_to_not_be_in_set": "no value may be one of the set.",
+    STAY_USUAL: "must not differ from earlier runs by more than {change} and more than {deviations} spreads "
+    "({direction}).",
     "expect_column_elements_to_be_between": "each value must be from {min_value} to {max_value}.",
 }
 """What our own expectations state on the validation pages; Great Expectations has words for its own."""
@@ -110,31 +116,42 @@ def _make_contract_check(title: str, description: str, expectation: str, **rest:
 
 def plan_rule(rule: Rule) -> tuple[Check, ...]:
     """Say what a rule checks: one thing for each of its columns, or one for the two it compares."""
-    groups = [rule.column] if PERMITTED[rule.expectation].paired else [(column,) for column in rule.column]
     condition = {name: tuple(values) for name, values in rule.condition.items()}
-    return tuple(
-        Check(
-            rule.id,
-            rule.title,
-            rule.description,
-            rule.severity,
-            rule.effect,
-            rule.scope,
-            rule.expectation,
-            columns,
-            rule.kwargs,
-            condition,
-            rule.mostly,
-            rule.priority,
-        )
-        for columns in groups
+    if rule.drift is not None:
+        condition["metric"] = (rule.drift.metric,)
+        arguments = rule.drift.model_dump(exclude={"metric"})
+        return (_make_check(rule, STAY_USUAL, DRIFT_COLUMNS, arguments, condition),)
+    groups = [rule.column] if PERMITTED[rule.expectation].paired else [(column,) for column in rule.column]
+    return tuple(_make_check(rule, rule.expectation, columns, rule.kwargs, condition) for columns in groups)
+
+
+def _make_check(
+    rule: Rule,
+    expectation: str,
+    columns: tuple[str, ...],
+    arguments: Mapping[str, Any],
+    condition: Mapping[str, tuple[Any, ...]],
+) -> Check:
+    return Check(
+        rule.id,
+        rule.title,
+        rule.description,
+        rule.severity,
+        rule.effect,
+        rule.scope,
+        expectation,
+        columns,
+        arguments,
+        condition,
+        rule.mostly,
+        rule.priority,
     )
 
 
-def plan_checks(scope: Scope, rules: Iterable[Rule]) -> tuple[Check, ...]:
-    """Say everything to check about the table of a scope, its contract first, then rules by their order."""
-    checks = [check for rule in rules if rule.scope is scope for check in plan_rule(rule)]
-    return (*plan_contract(scope.contract), *checks)
+def plan_checks(contract: Contract, rules: Iterable[Rule]) -> tuple[Check, ...]:
+    """Say everything to check about a table, its contract first, then rules by their order."""
+    checks = [check for rule in rules if rule.contract is contract for check in plan_rule(rule)]
+    return (*plan_contract(contract), *checks)
 
 
 def build_suite(name: str, checks: Iterable[Check]) -> ExpectationSuite:

@@ -20,6 +20,7 @@ from tasks.cleaning.required import check_required
 from tasks.deid.classes import needs_pixel_review
 from tasks.deid.deidentify import Deidentified, Deidentifier
 from tasks.deid.identifiers import Identifiers
+from tasks.deid.private import name_unknown_creator
 from tasks.deid.residual import find_in_payload, find_residual
 from tasks.deid.trace import Trace, Traces
 from tasks.dicom.buffer import read_span
@@ -37,7 +38,7 @@ from tasks.dicom.json_model import header_json
 from tasks.dicom.pixels import expected_pixel_bytes, lost_pixels
 from tasks.dicom.values import encodings_of
 from tasks.records import Finding, Reject
-from tasks.tables.rows import header_columns
+from tasks.tables.rows import creator_columns, header_columns
 
 _IDENTITY_TAGS = (0x00080018, 0x0020000D, 0x0020000E)
 """SOP Instance, Study Instance and Series Instance UID."""
@@ -178,7 +179,7 @@ def _encode(
         pixel_bytes=0 if pixels is None else pixels.length + pixels.length % 2,
         expected_pixel_bytes=None if compressed else expected_pixel_bytes(header.dataset),
         header=header_json(deidentified.dataset, encodings).encode(),
-        columns=header_columns(deidentified.dataset, encodings),
+        columns={**header_columns(deidentified.dataset, encodings), **_unknown_creators(header)},
         findings=(*findings, *deidentified.findings),
         traces=_trace(header, deidentified, encodings),
     )
@@ -188,6 +189,15 @@ def _trace(header: Header, deidentified: Deidentified, encodings: tuple[str, ...
     written = deidentified.dataset
     own = [Trace(element, written.get(tag), encodings) for tag, element in header.dataset.items()]
     return Traces((), own)
+
+
+def _unknown_creators(header: Header) -> dict[str, object]:
+    """Give what the row says of the private blocks of which nothing is known."""
+    columns: dict[str, object] = {}
+    for element in header.dataset.values():
+        if unknown := name_unknown_creator(element):
+            columns |= creator_columns(element, unknown_as=unknown)
+    return columns
 
 
 def _self_check(

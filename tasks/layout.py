@@ -6,7 +6,10 @@ docs/  docs/runs/<run_id>/                 for reviewers
 lineage/<run_id>.ndjson                    OpenLineage events
 restricted/{ledger,audit,changes,changed}/ Delta tables
 restricted/identities/                     sealed, where a run is to keep them
-restricted/{withheld,quarantine}/          what did not pass
+restricted/{withheld,quarantine}/          what did not pass; of withheld studies files and rows
+restricted/quality/                        Delta table: what each run measured
+restricted/vocabulary.json                 words of the data that a run has met
+restricted/releases/                       who released what and why
 restricted/{lease,runs}/                   who holds the target, and how each attempt at a run ended
 restricted/staging/<run_id>/               what is staged and names the source; gone after the run
 staging/<run_id>/                          all else that is staged; gone after the run
@@ -26,7 +29,11 @@ CHANGES = "restricted/changes"
 CHANGED = "restricted/changed"
 IDENTITIES = "restricted/identities"
 WITHHELD_DICOM = "restricted/withheld/dicom"
+WITHHELD_INSTANCES = "restricted/withheld/instances"
 QUARANTINE = "restricted/quarantine"
+QUALITY = "restricted/quality"
+KNOWN_WORDS = "restricted/vocabulary.json"
+RELEASES = "restricted/releases"
 KEY_CHECK = "restricted/key_check.json"
 LOCK = "restricted/lock"
 DOCS = "docs"
@@ -63,6 +70,8 @@ class Staging:
         self.rules = f"{self.root}/rules.yaml"
         self.listing = f"{self.root}/listing.json"
         self.audit = f"{self.root}/audit.json"
+        self.quality = f"{self.root}/quality.parquet"
+        self.words = f"{self.root}/vocabulary.json"
         self.dicom = f"{self.root}/dicom"
         self.docs = f"{self.root}/docs"
         self.manifests = f"{self.naming}/manifests"

@@ -5,7 +5,17 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
-from expectations.contracts import CHANGED, CHANGES, FINDINGS, INSTANCES, LEDGER, SERIES, STUDIES, Contract
+from expectations.contracts import (
+    CHANGED,
+    CHANGES,
+    FINDINGS,
+    INSTANCES,
+    LEDGER,
+    QUALITY,
+    SERIES,
+    STUDIES,
+    Contract,
+)
 from tasks import layout
 from tasks.storage.store import Store
 from tasks.tables.delta import StoredTable
@@ -18,6 +28,8 @@ CONTRACTS: dict[str, Contract] = {
     layout.AUDIT: FINDINGS,
     layout.CHANGES: CHANGES,
     layout.CHANGED: CHANGED,
+    layout.QUALITY: QUALITY,
+    layout.WITHHELD_INSTANCES: INSTANCES,
 }
 _COPY_BYTES = 1024 * 1024
 PUBLISHED_TABLES = (layout.INSTANCES, layout.SERIES, layout.STUDIES)

@@ -24,6 +24,7 @@ from tasks.cleaning.numbers import (
 from tasks.cleaning.pixel_module import PIXEL_RULES
 from tasks.cleaning.required import REQUIRED_RULES
 from tasks.cleaning.rules import Rule
+from tasks.cleaning.shapes import shape_of
 from tasks.cleaning.strings import repair_values
 from tasks.cleaning.text import PLAIN_TEXT_VRS, TEXT_NOT_ASCII, TEXT_RULES, repair_text
 from tasks.cleaning.wrong_vr import WRONG_VR, give_standard_vr, has_wrong_vr
@@ -39,6 +40,9 @@ from tasks.records import Finding
 
 _PRIVATE = 0x10000
 """The bit that makes a group odd; asked here, because half the elements of some vendors are private."""
+
+_SHAPED_VRS = frozenset({"AS", "CS", "DA", "DS", "DT", "IS", "TM"})
+"""VRs whose values have a notation, so that the shape of one that was emptied is worth knowing."""
 
 Trail = tuple[tuple[int, int], ...]
 """Sequence tags and item numbers that lead to a data set."""
@@ -164,8 +168,9 @@ class _Walk:
         if element.items is not None:
             return self._repair_items(element, element.items, scope, trail)
         value, rules = self._repair_value(element, scope)
+        form = shape_of(element.value) if rules and not value and element.VR in _SHAPED_VRS else None
         for rule in dict.fromkeys(rules):
-            self._note(rule, element.tag, trail)
+            self._note(rule, element.tag, trail, form)
         return element if value == element.value else element._replace(value=value)
 
     def _repair_items(
@@ -206,9 +211,9 @@ class _Walk:
         self._note(BIRTH_AFTER_STUDY, BIRTH_DATE, ())
         return _edit(dataset, {BIRTH_DATE: Element(BIRTH_DATE, "DA")})
 
-    def _note(self, rule: Rule, tag: int, trail: Trail) -> None:
+    def _note(self, rule: Rule, tag: int, trail: Trail, form: str | None = None) -> None:
         parents = "".join(f"{format_tag(parent)}[{number}]." for parent, number in trail)
-        self.findings.append(Finding(rule.rule_id, parents + format_tag(tag), rule.code))
+        self.findings.append(Finding(rule.rule_id, parents + format_tag(tag), rule.code, form))
 
 
 def _edit(dataset: DataSet, changed: dict[int, Element]) -> DataSet:

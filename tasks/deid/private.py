@@ -61,6 +61,29 @@ def is_known(group: int, creator: bytes) -> bool:
     return (group, creator.strip(_PADDING)) in safe_elements()
 
 
+@cache
+def _public_creators() -> frozenset[str]:
+    """Give the creators that public dictionaries list: these names can be told, for they are of nobody."""
+    from pydicom._private_dict import private_dictionaries
+
+    return frozenset(private_dictionaries)
+
+
+_CREATORS = 0xFF
+UNLISTED = "OTHER"
+"""Stands for a creator that no public dictionary lists: what is written there may be anything."""
+
+
+def name_unknown_creator(element: Element) -> str:
+    """Name the Private Creator of which nothing can be kept; empty for any other element."""
+    if not element.tag & ODD_GROUP or not 0x10 <= element.tag & 0xFFFF <= _CREATORS:
+        return ""
+    if is_known(element.tag >> 16, element.value):
+        return ""
+    name = element.value.strip(_PADDING).decode("latin-1")
+    return name if name in _public_creators() else UNLISTED
+
+
 def keep_element(work: Work, element: Element, creator: bytes, path: str) -> Element | None:
     """Keep a private element, if it is a known one of its creator and is what it should be."""
     vrs = safe_elements().get((element.tag >> 16, creator.strip(_PADDING)), {}).get(element.tag & 0xFF)

@@ -28,7 +28,7 @@ from tasks.dicom.walk import UNDEFINED, PayloadSpan
 from tasks.recall.treated import Treated
 from tasks.recall.verdict import JUDGED
 from tasks.records import Finding
-from tasks.tables.rows import header_columns
+from tasks.tables.rows import creator_columns, header_columns
 
 _EXPLICIT = struct.Struct("<HH2sH").unpack_from
 _IMPLICIT = struct.Struct("<HHL").unpack_from
@@ -91,6 +91,7 @@ def write_creators(
             encoded=encode_element(element, explicit=explicit),
             json=attribute_json(element, DEFAULT_ENCODINGS),
             trace=Trace(treated[place].original, element, treated[place].trace.encodings),
+            columns=tuple(creator_columns(element).items()),
         )
     return written
 

@@ -14,6 +14,7 @@ from tasks.cleaning.charset import CHARSET_RULES, unplain_texts
 from tasks.cleaning.repair import is_valid, repair
 from tasks.deid.deidentify import Deidentifier
 from tasks.deid.iods import UNKNOWN_IOD, Iod
+from tasks.deid.private import name_unknown_creator
 from tasks.deid.said import NOTHING, Said, said_by
 from tasks.deid.tokens import Tokens
 from tasks.deid.trace import Trace
@@ -24,7 +25,7 @@ from tasks.dicom.json_model import attribute_json
 from tasks.dicom.locate import Unusual, element_of
 from tasks.dicom.values import TEXT_VRS
 from tasks.records import Finding
-from tasks.tables.rows import element_columns
+from tasks.tables.rows import creator_columns, element_columns
 
 _CHARSET_RULE_IDS = frozenset(rule.rule_id for rule in CHARSET_RULES)
 
@@ -139,6 +140,8 @@ def treat_span(
         encoded = encode_element(treated, explicit=syntax.explicit)
         json = attribute_json(treated, syntax.encodings)
         columns = tuple(element_columns(treated, syntax.encodings).items())
+    if unknown := name_unknown_creator(original):
+        columns = tuple(creator_columns(original, unknown_as=unknown).items())
     tokens, retained = _tokens(original, repaired, syntax.encodings, deidentifier)
     notes = Notes(
         tokens=tokens,

@@ -16,14 +16,14 @@ import pyarrow.compute as pc
 from expectations.contracts import SERIES, STUDIES, Contract
 from tasks.tables.geometry import (
     Stacks,
+    count_differing,
     is_known,
     is_orthonormal,
     is_within_reach,
     measure_stacks,
-    round_to,
     to_vectors,
 )
-from tasks.tables.grouping import Groups, Mask, Ranks, Real, Whole, group_by, rank
+from tasks.tables.grouping import Groups, Mask, Ranks, Whole, group_by, rank
 
 SERIES_INPUT = (
     "SeriesInstanceUID",
@@ -37,6 +37,8 @@ SERIES_INPUT = (
     "Manufacturer",
     "ManufacturerModelName",
     "ImageType",
+    "SOPClassUID",
+    "has_pixel_data",
     "InstanceNumber",
     "NumberOfFrames",
     "Rows",
@@ -62,8 +64,8 @@ STUDIES_INPUT = (
 """Columns of `instances` that `studies_table` reads."""
 
 _STACK_MODALITIES = pa.array(["CT", "MR", "PT"])
-_COSINE_STEP = 1e-3
-_SPACING_STEP_MM = 1e-4
+_SAME_COSINE = 2e-3
+_SAME_SPACING_MM = 1e-3
 
 
 def series_table(instances: pa.Table) -> pa.Table:
@@ -85,7 +87,11 @@ def series_table(instances: pa.Table) -> pa.Table:
     series = ranks["SeriesInstanceUID"]
     groups = group_by(series)
     numbers = ranks["InstanceNumber"]
+    images = pc.fill_null(instances["has_pixel_data"], False).to_numpy()
     localizers = _has_localizer(instances["ImageType"])
+    placed = is_known(to_vectors(instances["ImageOrientationPatient"], 6))
+    slices = (images | placed) & ~localizers
+    spacings = to_vectors(instances["PixelSpacing"], 2)
     modality = groups.most_common(ranks["Modality"])
     return _to_table(
         SERIES,
@@ -103,15 +109,21 @@ def series_table(instances: pa.Table) -> pa.Table:
             "patient_distinct": _distinct(groups, ranks["PatientID"]),
             "modality_distinct": _distinct(groups, ranks["Modality"]),
             "frame_of_reference_distinct": _distinct(groups, ranks["FrameOfReferenceUID"]),
-            "rows_columns_distinct": _distinct(groups, ranks["Rows"], ranks["Columns"]),
-            "spacing_distinct": _distinct_vectors(
-                groups, to_vectors(instances["PixelSpacing"], 2), _SPACING_STEP_MM
+            "sop_class_distinct": _distinct(groups, ranks["SOPClassUID"]),
+            "non_image_count": np.where(groups.any(images), groups.sizes(~images), 0),
+            "rows_columns_distinct": groups.distinct(
+                [ranks["Rows"].numbers, ranks["Columns"].numbers],
+                ranks["Rows"].known & ranks["Columns"].known & ~localizers,
             ),
-            "is_localizer": groups.any(localizers),
+            "spacing_distinct": count_differing(
+                groups, spacings, is_known(spacings) & ~localizers, _SAME_SPACING_MM
+            )[0],
+            "is_localizer": groups.any(localizers) & ~groups.any(slices),
             "instance_number_unique": pa.array(
                 groups.sizes(numbers.known) == _distinct(groups, numbers), mask=~groups.any(numbers.known)
             ),
-            **_describe_geometry(groups, instances, modality, localizers),
+            "instance_number_gaps": _count_gaps(groups, instances["InstanceNumber"], numbers),
+            **_describe_geometry(groups, instances, modality, slices),
         },
     )
 
@@ -149,23 +161,39 @@ def studies_table(instances: pa.Table) -> pa.Table:
     )
 
 
+def _count_gaps(groups: Groups, column: pa.ChunkedArray, numbers: Ranks) -> pa.Array:
+    """Count the whole numbers between the lowest and the highest that no row has; null where none is known."""
+    values = pc.fill_null(column, 0).to_numpy().astype(np.int64)
+    known, ids = numbers.known, groups.ids
+    lowest, highest = np.full(groups.count, np.iinfo(np.int64).max), np.full(groups.count, -1 << 62)
+    np.minimum.at(lowest, ids[known], values[known])
+    np.maximum.at(highest, ids[known], values[known])
+    gaps = highest - lowest + 1 - _distinct(groups, numbers)
+    return pa.array(np.minimum(gaps, np.iinfo(np.int32).max), mask=~groups.any(known))
+
+
 def _describe_geometry(
-    groups: Groups, instances: pa.Table, modality: pa.Array, localizers: Mask
+    groups: Groups, instances: pa.Table, modality: pa.Array, slices: Mask
 ) -> dict[str, pa.Array | Whole]:
     positions = to_vectors(instances["ImagePositionPatient"], 3)
     orientations = to_vectors(instances["ImageOrientationPatient"], 6)
     oriented = is_known(orientations)
-    orientation_distinct = _distinct_vectors(groups, orientations, _COSINE_STEP)
+    counted = oriented & ~_has_localizer(instances["ImageType"])
+    orientation_distinct, outliers = count_differing(groups, orientations, counted, _SAME_COSINE)
+    volume = 2 * outliers <= groups.sizes(counted)
     single_frame = pc.less_equal(pc.fill_null(instances["NumberOfFrames"], 1), 1).to_numpy()
+    placed = oriented & is_within_reach(positions) & single_frame
     stacked = (
         pc.is_in(modality, _STACK_MODALITIES).to_numpy(zero_copy_only=False)
         & (orientation_distinct == 1)
-        & groups.all(oriented & is_within_reach(positions) & single_frame & ~localizers)
+        & groups.any(slices)
+        & groups.all(placed | ~slices)
     )
-    rows = stacked[groups.ids]
+    rows = stacked[groups.ids] & slices
     stacks = measure_stacks(Groups(groups.ids[rows], groups.count), positions[rows], orientations[rows])
     return {
         "orientation_distinct": orientation_distinct,
+        "orientation_outliers": pa.array(outliers, mask=~(volume & groups.any(counted))),
         "orientation_orthonormal": pa.array(
             groups.all(is_orthonormal(orientations) | ~oriented), mask=~groups.any(oriented)
         ),
@@ -178,8 +206,12 @@ def _stack_columns(stacks: Stacks) -> dict[str, pa.Array]:
         "slice_count": _whole_or_null(stacks.slice_count),
         "slice_spacing_median_mm": pa.array(stacks.spacing_median_mm, from_pandas=True),
         "slice_spacing_deviation_mm": pa.array(stacks.spacing_deviation_mm, from_pandas=True),
+        "slice_spacing_deviation_percent": pa.array(
+            np.round(100 * stacks.spacing_deviation_mm / stacks.spacing_median_mm, 3), from_pandas=True
+        ),
         "missing_slices": _whole_or_null(stacks.missing_slices),
         "doubled_positions": _whole_or_null(stacks.doubled_positions),
+        "thin_positions": _whole_or_null(stacks.thin_positions),
         "slice_shear_deg": pa.array(stacks.shear_deg, from_pandas=True),
     }
 
@@ -201,10 +233,6 @@ def _distinct(groups: Groups, *columns: Ranks) -> Whole:
     """Count different values, or combinations of values, rows without one left out."""
     known = np.logical_and.reduce([column.known for column in columns])
     return groups.distinct([column.numbers for column in columns], known)
-
-
-def _distinct_vectors(groups: Groups, vectors: Real, step: float) -> Whole:
-    return groups.distinct(list(round_to(vectors, step).T), is_known(vectors))
 
 
 def _dates_in_order(groups: Groups, ranks: Mapping[str, Ranks]) -> pa.Array:

@@ -16,7 +16,8 @@ import pyarrow.compute as pc
 
 from tasks.tables.grouping import Groups, Mask, Real, Whole, most_common
 
-SAME_POSITION_MM = 1e-3
+SAME_POSITION_MM = 1e-2
+"""Images nearer than this are at one position: volumes of one series repeat theirs to some decimals only."""
 UNIT_TOLERANCE = 1e-3
 """How far a cosine's length or product may be off: headers round to three decimals at worst."""
 
@@ -38,6 +39,7 @@ class Stacks:
     spacing_deviation_mm: Real
     missing_slices: Whole
     doubled_positions: Whole
+    thin_positions: Whole
     shear_deg: Real
 
 
@@ -78,6 +80,41 @@ def round_to(values: Real, step: float) -> Real:
     return steps
 
 
+def count_differing(groups: Groups, vectors: Real, rows: Mask, tolerance: float) -> tuple[Whole, Whole]:
+    """Compare vectors with the one that most rows of their group have.
+
+    Equal up to rounding is equal: whole steps alone would part two values that lie on either side of a border.
+
+    Parameters
+    ----------
+    rows
+        Those that count, all with a known vector.
+    tolerance
+        Largest difference of a component that is none.
+
+    Returns
+    -------
+    tuple
+        Of each group, the number of different vectors, and the number of rows whose vector is not the usual one.
+    """
+    known = np.flatnonzero(rows)
+    steps = round_to(vectors[known], tolerance)
+    _, kinds = np.unique(steps, axis=0, return_inverse=True)
+    kinds = kinds.reshape(-1).astype(np.int64)
+    usual = np.full((groups.count, vectors.shape[1]), np.nan)
+    present, common = most_common(groups.ids[known], kinds)
+    example = np.full(len(steps), len(known))
+    np.minimum.at(example, kinds, np.lexsort(vectors[known].T).argsort())
+    smallest = known[np.lexsort(vectors[known].T)]
+    usual[present] = vectors[smallest[example[common]]]
+    with np.errstate(over="ignore", invalid="ignore"):
+        far = np.abs(vectors[known] - usual[groups.ids[known]]).max(axis=1, initial=0) > tolerance
+    others = np.zeros(len(vectors), np.bool_)
+    others[known[far]] = True
+    different = groups.distinct(list(round_to(vectors, 10 * tolerance).T), others)
+    return different + groups.any(rows), groups.sizes(others)
+
+
 def measure_stacks(groups: Groups, positions: Real, orientations: Real) -> Stacks:
     """Measure the stack that the rows of each group make.
 
@@ -98,12 +135,14 @@ def measure_stacks(groups: Groups, positions: Real, orientations: Real) -> Stack
     slices = Groups(ids[first], groups.count)
     sizes = slices.sizes()
     median, deviation, missing = _measure_spacing(slices, distances[first])
+    doubled, thin = _count_uneven(slices, images)
     return Stacks(
         np.where(sizes, sizes, -1),
         median,
         deviation,
         missing,
-        np.where(sizes, _count_doubled(slices, images), -1),
+        np.where(sizes, doubled, -1),
+        np.where(sizes, thin, -1),
         _measure_shear(slices, positions[first], normals),
     )
 
@@ -149,22 +188,24 @@ def _measure_spacing(slices: Groups, places: Real) -> tuple[Real, Real, Whole]:
 
 
 def _medians(groups: Groups, values: Real) -> Real:
-    """Give each group's median; NaN for a group without rows."""
+    """Give each group's median, the lower of two; NaN for a group without rows.
+
+    The mean of two would be no distance that occurs: of 2.5 and 5 mm, one is the usual and the other a gap.
+    """
     medians = np.full(groups.count, np.nan)
     sizes = groups.sizes()
     starts, present = np.cumsum(sizes) - sizes, sizes > 0
     ordered = values[np.lexsort((values, groups.ids))]
-    lower, upper = (starts + (sizes - 1) // 2)[present], (starts + sizes // 2)[present]
-    medians[present] = (ordered[lower] + ordered[upper]) / 2
+    medians[present] = ordered[(starts + (sizes - 1) // 2)[present]]
     return medians
 
 
-def _count_doubled(slices: Groups, images: Whole) -> Whole:
-    """Count the positions with more images than most positions of their group have."""
+def _count_uneven(slices: Groups, images: Whole) -> tuple[Whole, Whole]:
+    """Count the positions with more, and those with fewer images than most positions of their group have."""
     usual = np.zeros(slices.count, np.int64)
     present, common = most_common(slices.ids, images)
     usual[present] = common
-    return slices.sizes(images > usual[slices.ids])
+    return slices.sizes(images > usual[slices.ids]), slices.sizes(images < usual[slices.ids])
 
 
 def _measure_shear(slices: Groups, positions: Real, normals: Real) -> Real:

@@ -17,6 +17,7 @@ from typing import NamedTuple
 import pyarrow as pa
 
 from expectations.contracts import INSTANCES, Column, Contract
+from tasks.dicom.dictionary import keyword_of
 from tasks.dicom.element import DataSet, Element
 from tasks.dicom.values import STRING_VRS, numbers_of, text_of
 from tasks.errors import ContractError
@@ -40,6 +41,18 @@ _TRANSFER_SYNTAX_UID = 0x00020010
 
 _NOT_IN_DATASET = frozenset({None, _TRANSFER_SYNTAX_UID, _DEIDENTIFICATION_METHOD_CODE_SEQUENCE})
 
+_PRIVATE = 0x00010000
+_LAST_CREATOR = 0xFF
+_KEPT, _UNKNOWN = "kept creator ", "unknown creator "
+"""What the keys of private creators begin with, on their way to the lists of `instance_row`."""
+
+_GROUPS = "functional groups "
+_GATHERED = (
+    ("private_creators", _KEPT),
+    ("unknown_private_creators", _UNKNOWN),
+    ("functional_groups", _GROUPS),
+)
+
 _INT32_BOUND = 2**31
 _US_BYTES = 2
 _DECIMAL_VRS = frozenset({"DS", "IS"})
@@ -50,7 +63,17 @@ def header_columns(dataset: DataSet, encodings: Sequence[str]) -> Row:
     columns = extract(dataset, encodings, _INSTANCE_EXTRACTORS)
     if _DEIDENTIFICATION_METHOD_CODE_SEQUENCE in dataset:
         columns["deidentification_codes"] = _deidentification_codes(dataset, encodings)
+    for tag, element in dataset.items():
+        if tag & _PRIVATE and tag & 0xFFFF <= _LAST_CREATOR:
+            columns.update(creator_columns(element))
     return columns
+
+
+def creator_columns(element: Element, *, unknown_as: str = "") -> Row:
+    """Give what the row gathers of a private creator: one that is written, or the name of one nothing is kept of."""
+    if unknown_as:
+        return {f"{_UNKNOWN}{element.tag}": unknown_as}
+    return {f"{_KEPT}{element.tag}": text_of(element, ("ascii",))}
 
 
 def element_columns(element: Element, encodings: Sequence[str]) -> Row:
@@ -91,6 +114,8 @@ def instance_row(
     row: Row = dict.fromkeys(_INSTANCE_NAMES)
     row.update(deidentification_codes=[])
     row.update(columns)
+    if len(row) > len(_INSTANCE_NAMES):
+        _gather(row)
     codes = [finding.code for finding in findings]
     row.update(
         source_ref=source_ref,
@@ -109,13 +134,25 @@ def instance_row(
     return row
 
 
+def _gather(row: Row) -> None:
+    """Put together the lists whose values come from several elements, each under a key of its own."""
+    for column, prefix in _GATHERED:
+        found = [key for key in row if key.startswith(prefix)]
+        if found:
+            row[column] = sorted({value for key in found for value in _as_list(row.pop(key))})
+
+
+def _as_list(value: object) -> list[str]:
+    return value if isinstance(value, list) else [str(value)]
+
+
 def extract(dataset: DataSet, encodings: Sequence[str], extractors: Iterable[Extractor]) -> Row:
     """Read those columns for which the data set has a value that fits; the others stay out."""
     row: Row = {}
     get = dataset.get
     for column, tag, convert in extractors:
         element = get(tag)
-        if element is None or not element.value:
+        if element is None or not (element.value or element.items):
             continue
         try:
             row[column] = convert(element, encodings)
@@ -128,7 +165,7 @@ def extract(dataset: DataSet, encodings: Sequence[str], extractors: Iterable[Ext
 def compile_extractors(contract: Contract) -> tuple[Extractor, ...]:
     """Turn a contract into what `extract` follows; columns of our own and sequences are not in it."""
     return tuple(
-        Extractor(column.name, column.tag, _CONVERTERS[column.type])
+        Extractor(column.name, column.tag, _INSIDE.get(column.name) or _CONVERTERS[column.type])
         for column in contract.columns
         if column.tag is not None and column.tag not in _NOT_IN_DATASET
     )
@@ -279,6 +316,33 @@ def _single(element: Element) -> int | float:
     return number
 
 
+def _items(element: Element, _: Sequence[str]) -> int:
+    """Count the items of a sequence."""
+    if element.items is None:
+        raise ValueError
+    return len(element.items)
+
+
+def _first_members(element: Element, _: Sequence[str]) -> list[str]:
+    """List the keywords of the standard's elements that the first item of a sequence holds."""
+    if not element.items:
+        raise ValueError
+    return sorted(filter(None, map(keyword_of, element.items[0])))
+
+
+def _radionuclide_dose(element: Element, encodings: Sequence[str]) -> float | None:
+    if not element.items:
+        raise ValueError
+    return _real(element.items[0][_RADIONUCLIDE_TOTAL_DOSE], encodings)
+
+
+_RADIONUCLIDE_TOTAL_DOSE = 0x00181074
+_INSIDE: Mapping[str, Converter] = {
+    **{column.name: _items for column in INSTANCES.columns if column.name.endswith("_count") and column.tag},
+    "radionuclide_dose_bq": _radionuclide_dose,
+}
+"""Columns that tell what is inside a sequence."""
+
 _CONVERTERS: dict[pa.DataType, Converter] = {
     pa.string(): _text,
     pa.list_(pa.string()): _texts,
@@ -289,7 +353,11 @@ _CONVERTERS: dict[pa.DataType, Converter] = {
 }
 
 _INSTANCE_NAMES = INSTANCES.names
-_INSTANCE_EXTRACTORS = compile_extractors(INSTANCES)
+_INSTANCE_EXTRACTORS = (
+    *compile_extractors(INSTANCES),
+    Extractor(f"{_GROUPS}shared", 0x52009229, _first_members),
+    Extractor(f"{_GROUPS}of a frame", 0x52009230, _first_members),
+)
 _EXTRACTORS_OF = {
     tag: tuple(extractor for extractor in _INSTANCE_EXTRACTORS if extractor.tag == tag)
     for tag in {extractor.tag for extractor in _INSTANCE_EXTRACTORS}

@@ -78,7 +78,9 @@ CASES = [
         ("R003",),
         ("R068",),
     ),
-    Case("two patients", with_last("two patients", PatientID="ZZZZZZZZZZZZZZZZZZZZZZZZ"), ("R004",)),
+    Case(
+        "two patients", with_last("two patients", PatientID="ZZZZZZZZZZZZZZZZZZZZZZZZ"), ("R004",), ("R007",)
+    ),
     # de-identification
     Case("original patient", make_study("original patient", PatientID="1CT1"), ("R017",)),
     Case("atlas", make_study("atlas", FrameOfReferenceUID="1.2.840.10008.1.4.1.1")),
@@ -98,10 +100,10 @@ CASES = [
     Case("HSV", with_last("HSV", PhotometricInterpretation="HSV"), (), ("R027",)),
     # values
     Case("no modality", make_study("no modality", 1, Modality=None), (), ("R020",)),
-    Case("odd modality", make_study("odd modality", 1, Modality="CAT"), (), ("R021",)),
+    Case("odd modality", make_study("odd modality", 1, Modality="CAT"), (), ("R021", "R124")),
     Case("lower case", with_last("lower case", BodyPartExamined="chest"), (), ("R022",)),
     Case("colons", with_last("colons", StudyTime="10:15:00"), (), ("R023",)),
-    Case("61", with_last("61", PatientAge="61"), (), ("R024",)),
+    Case("61", with_last("61", PatientAge="61"), (), ("R024", "R141")),
     Case("sex", make_study("sex", PatientSex="W"), (), ("R025",)),
     Case("1899", make_study("1899", **EARLIER), (), ("R028",)),
     Case("treatment beam", with_last("treatment beam", KVP=6000.0), (), ("R030",)),
@@ -125,6 +127,10 @@ CASES = [
         ("R062",),
     ),
     Case("two orientations", with_last("two orientations", ImageOrientationPatient=TILTED), (), ("R063",)),
+    Case(
+        "scout",
+        with_last("scout", 4, Rows=9, pixel_bytes=72, expected_pixel_bytes=72, ImageType=LOCALIZER),
+    ),
     Case("two sizes", with_last("two sizes", Rows=8, pixel_bytes=64, expected_pixel_bytes=64), (), ("R064",)),
     Case("two spacings", with_last("two spacings", PixelSpacing=[0.8, 0.8]), (), ("R064",)),
     Case("two frames", with_last("two frames", FrameOfReferenceUID=make_uid("other")), (), ("R065",)),
@@ -134,7 +140,12 @@ CASES = [
     Case("doubled number", with_last("doubled number", InstanceNumber=1), (), ("R069",)),
     Case("tilted gantry", placed("tilted gantry", at(0, 2.5, 5.0, 7.5, y=0.5)), (), ("R070",)),
     # dates
-    Case("before its study", with_last("before its study", ContentDate=dt.date(2011, 5, 3)), (), ("R080",)),
+    Case(
+        "before its study",
+        with_last("before its study", ContentDate=dt.date(2011, 5, 3)),
+        (),
+        ("R080", "R082"),
+    ),
     Case("two days", with_last("two days", StudyDate=dt.date(2011, 5, 3)), (), ("R081",)),
     Case("two sexes", with_last("two sexes", PatientSex="M"), (), ("R081",)),
 ]

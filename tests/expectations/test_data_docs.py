@@ -12,7 +12,7 @@ from expectations.runner import run_gate
 from tests.expectations.defects import CASES
 from tests.expectations.rows_of import CLEAN_RUN, make_study, to_tables
 
-TABLES = ["run", "studies", "series", "instances"]
+TABLES = ["run", "trend", "studies", "series", "instances"]
 CSP = "default-src 'none'; style-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'"
 AROUND = {"../index.html", "../../../index.html", "../index.zh.html", "../../../index.zh.html"}
 LOADING = {

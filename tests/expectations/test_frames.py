@@ -85,7 +85,7 @@ def studies() -> dict[str, pa.Table]:
 
 @pytest.mark.parametrize("scope", [scope for scope in Scope if scope is not Scope.RUN])
 def test_blocks_hold_every_check_once_and_few_columns(scope: Scope, studies: dict[str, pa.Table]) -> None:
-    checks = plan_checks(scope, load_rules().enabled)[1:]
+    checks = plan_checks(scope.contract, load_rules().enabled)[1:]
     frames = list(make_blocks(studies[scope.contract.name], checks))
     assert sorted(id(check) for blocks in frames for block in blocks for check in block.checks) == sorted(
         map(id, checks)
@@ -99,7 +99,7 @@ def test_blocks_hold_every_check_once_and_few_columns(scope: Scope, studies: dic
 
 def test_every_row_has_the_values_of_its_combination(studies: dict[str, pa.Table]) -> None:
     table = studies["instances"]
-    checks = plan_checks(Scope.INSTANCE, load_rules().enabled)[1:]
+    checks = plan_checks(Scope.INSTANCE.contract, load_rules().enabled)[1:]
     for blocks in make_blocks(table, checks):
         frame = make_frame(blocks)
         assert len(frame) == sum(len(block.combinations) for block in blocks)
@@ -177,7 +177,7 @@ def test_one_type_spelled_differently_is_one_type(spelled: pa.DataType, plain: p
 def test_tables_on_disk_are_seen_as_those_in_memory(tmp_path: Path) -> None:
     table = to_tables(make_study())["instances"]
     pq.write_table(table, tmp_path / "part.parquet")
-    checks = plan_checks(Scope.INSTANCE, load_rules().enabled)[1:]
+    checks = plan_checks(Scope.INSTANCE.contract, load_rules().enabled)[1:]
     for stored, here in zip(
         make_blocks(ds.dataset(tmp_path), checks), make_blocks(table, checks), strict=True
     ):

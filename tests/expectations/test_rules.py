@@ -1,9 +1,21 @@
 from __future__ import annotations
 
+import json
+
+import jsonschema
 import pytest
+import yaml
 
 from expectations.contracts import UNJUDGED
-from expectations.rules import DEFAULT_RULES, Action, RulesError, Severity, describe, load_rules
+from expectations.rules import (
+    DEFAULT_RULES,
+    Action,
+    RulesError,
+    Severity,
+    describe,
+    json_schema,
+    load_rules,
+)
 
 TABLE = b"""\
 # three rules
@@ -151,14 +163,65 @@ def test_rules_come_by_priority_then_id() -> None:
 
 def test_the_shipped_table_covers_every_scope() -> None:
     table = load_rules()
-    assert len(table.enabled) >= 20
+    assert len(table.enabled) >= 60
     assert {rule.scope.value for rule in table.enabled} == {"instance", "series", "study", "run"}
     assert {rule.severity for rule in table.enabled} == set(Severity)
 
 
 def test_only_identity_uniqueness_deidentification_and_pixel_length_withhold_studies() -> None:
     withholding = {rule.id for rule in load_rules().enabled if rule.effect is Action.WITHHOLD}
-    assert withholding == {*(f"R00{n}" for n in range(1, 5)), *(f"R01{n}" for n in range(8)), "R050", "R090"}
+    assert withholding == {*(f"R00{n}" for n in range(1, 5)), *(f"R01{n}" for n in range(10)), "R050", "R090"}
+
+
+DRIFT = b"""\
+rules:
+  - id: R001
+    title: Volume is usual
+    description: Else something did not come.
+    severity: warning
+    scope: run
+    condition: {rule: [volume]}
+    drift: {metric: records, change: 0.5}
+    owner: imaging-data
+    version: 1
+"""
+
+
+def test_a_rule_may_be_about_history_instead_of_values() -> None:
+    (rule,) = load_rules(DRIFT).rules
+    assert rule.contract.name == "trend"
+    assert rule.drift is not None
+    assert (rule.drift.deviations, rule.drift.direction) == (5.0, "both")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "place"),
+    [
+        (b"scope: run", b"scope: series", 6, "rules[0].scope"),
+        (b"    drift", b"    column: change\n    drift", 8, "rules[0].column"),
+        (b"{rule: [volume]}", b"{Modality: [CT]}", 7, "rules[0].condition.Modality"),
+        (b"{rule: [volume]}", b"{metric: [records]}", 7, "rules[0].condition.metric"),
+        (b"change: 0.5", b"change: -1", 8, "rules[0].drift.change"),
+        (b"metric: records", b"metric: size", 8, "rules[0].drift.metric"),
+    ],
+)
+def test_a_mistake_in_a_drift_is_reported_with_its_line(
+    old: bytes, new: bytes, line: int, place: str
+) -> None:
+    with pytest.raises(RulesError) as caught:
+        load_rules(DRIFT.replace(old, new))
+    assert (line, place) in [mistake[:2] for mistake in caught.value.mistakes]
+
+
+def test_the_shipped_schema_is_that_of_the_model() -> None:
+    shipped = json.loads(DEFAULT_RULES.with_name("rules.schema.json").read_bytes())
+    assert shipped == json_schema()
+
+
+def test_the_schema_takes_the_shipped_table_and_refuses_a_misspelt_one() -> None:
+    validator = jsonschema.Draft202012Validator(json_schema())
+    assert not list(validator.iter_errors(yaml.safe_load(DEFAULT_RULES.read_bytes())))
+    assert list(validator.iter_errors(yaml.safe_load(change("severity: warning", "severity: bad"))))
 
 
 def test_a_path_and_its_content_are_one_table() -> None:

@@ -27,6 +27,8 @@ def an_image(number: int, **values: Any) -> dict[str, Any]:
         "Modality": "CT",
         "ImageType": ["ORIGINAL", "PRIMARY", "AXIAL"],
         "InstanceNumber": number,
+        "SOPClassUID": "1.2.840.10008.5.1.4.1.1.2",
+        "has_pixel_data": True,
         "Rows": 512,
         "Columns": 512,
         "PixelSpacing": [0.5, 0.5],
@@ -152,7 +154,6 @@ def test_gantry_tilt_shows_as_shear() -> None:
     [
         {"Modality": "US"},
         {"Modality": None},
-        {"ImageType": ["ORIGINAL", "PRIMARY", "LOCALIZER"]},
         {"NumberOfFrames": 20},
         {"ImagePositionPatient": None},
         {"ImagePositionPatient": [0.0, 0.0]},
@@ -192,11 +193,82 @@ def test_fewer_than_three_positions_have_no_spacing(number: int) -> None:
         assert series[column] is None
 
 
-def test_a_localizer_has_several_orientations() -> None:
-    images = at(0, 1, 2)
-    images[0] |= {"ImageType": ["ORIGINAL", "PRIMARY", "LOCALIZER"], "ImageOrientationPatient": SAGITTAL}
+LOCALIZER = {"ImageType": ["ORIGINAL", "PRIMARY", "LOCALIZER"], "ImageOrientationPatient": SAGITTAL}
+
+
+def test_a_localizer_beside_a_volume_is_left_out() -> None:
+    images = [*at(0, 1, 2), an_image(9, Rows=888, PixelSpacing=[1.0, 1.0], **LOCALIZER)]
     series = the_series(images)
-    assert (series["orientation_distinct"], series["is_localizer"]) == (2, True)
+    assert (series["orientation_distinct"], series["is_localizer"]) == (1, False)
+    assert (series["slice_count"], series["rows_columns_distinct"], series["spacing_distinct"]) == (3, 1, 1)
+    assert the_series([an_image(1, **LOCALIZER)])["is_localizer"]
+
+
+def test_images_that_lie_otherwise_than_most_are_counted() -> None:
+    images = at(0, 1, 2, 3)
+    images[1] |= {"ImageOrientationPatient": SAGITTAL}
+    assert the_series(images)["orientation_outliers"] == 1
+    images[2] |= {"ImageOrientationPatient": SAGITTAL}
+    assert the_series(images)["orientation_outliers"] == 2
+
+
+def test_three_planes_and_a_turning_projection_have_no_orientation_to_differ_from() -> None:
+    planes = [AXIAL, SAGITTAL, [1.0, 0.0, 0.0, 0.0, 0.0, -1.0]]
+    scout = [an_image(n, ImageOrientationPatient=planes[n % 3]) for n in range(9)]
+    turning = [
+        an_image(n, ImageOrientationPatient=[math.cos(n / 10), math.sin(n / 10), 0.0, 0.0, 0.0, -1.0])
+        for n in range(12)
+    ]
+    for images in (scout, turning):
+        series = the_series(images)
+        assert series["orientation_outliers"] is None
+        assert series["orientation_distinct"] > 2
+
+
+def test_equal_up_to_rounding_is_equal_on_either_side_of_a_border() -> None:
+    images = at(0, 1, 2, 3)
+    for image, cosine in zip(images, (0.9989999, 0.999, 0.9990001, 0.9995), strict=True):
+        image["ImageOrientationPatient"] = [cosine, 0.0, 0.0, 0.0, 1.0, 0.0]
+        image["PixelSpacing"] = [cosine / 2, 0.5]
+    series = the_series(images)
+    assert (series["orientation_distinct"], series["orientation_outliers"], series["spacing_distinct"]) == (
+        1,
+        0,
+        1,
+    )
+
+
+def test_the_usual_of_two_distances_is_the_smaller() -> None:
+    series = the_series(at(0, 2.5, 7.5))
+    assert (series["slice_spacing_median_mm"], series["missing_slices"]) == (2.5, 1)
+
+
+def test_an_image_that_one_of_several_volumes_lost_makes_a_thin_position() -> None:
+    whole = [3.0 * number for number in range(10)]
+    series = the_series(at(*whole, *whole[:4], *whole[5:]))
+    assert (series["thin_positions"], series["doubled_positions"], series["missing_slices"]) == (1, 0, 0)
+
+
+def test_positions_that_volumes_repeat_to_some_decimals_are_one() -> None:
+    whole = [3.0 * number for number in range(10)]
+    series = the_series(at(*whole, *[place + 0.004 for place in whole]))
+    assert (series["slice_count"], series["missing_slices"], series["thin_positions"]) == (10, 0, 0)
+
+
+def test_a_report_among_images_is_counted_and_leaves_the_volume_whole() -> None:
+    report = an_image(
+        9, has_pixel_data=False, ImageOrientationPatient=None, ImagePositionPatient=None, SOPClassUID="1.2"
+    )
+    series = the_series([*at(0, 1, 2), report])
+    assert (series["non_image_count"], series["sop_class_distinct"], series["slice_count"]) == (1, 2, 3)
+    assert the_series([report])["non_image_count"] == 0
+
+
+@pytest.mark.parametrize(
+    ("numbers", "gaps"), [((1, 2, 3), 0), ((1, 2, 5), 2), ((7,), 0), ((-2, 1), 2), ((None, 4), 0)]
+)
+def test_gaps_between_instance_numbers_are_counted(numbers: tuple[int, ...], gaps: int) -> None:
+    assert the_series([an_image(0, InstanceNumber=n) for n in numbers])["instance_number_gaps"] == gaps
 
 
 def test_rounding_noise_makes_no_second_orientation_and_no_second_spacing() -> None:
