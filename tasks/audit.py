@@ -10,29 +10,38 @@ so a crash cannot publish half of one verdict and half of another.
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 from prefect.runtime import flow_run
 
+from expectations.contracts import QUALITY
 from expectations.outcomes import GateResult, RuleOutcome
 from tasks.attempts import begin_attempt
 from tasks.deid.pseudonyms import Pseudonyms
 from tasks.errors import ContractError, value_free
-from tasks.history import usual_listing
+from tasks.history import read_quality, read_words, usual_listing
 from tasks.hold import check_held
 from tasks.identities import Findings, Mark, carries
 from tasks.layout import Staging
 from tasks.project_key import find_key
-from tasks.records import AuditReport, Listing, RuleResult, RunPlan, State
+from tasks.proposals import Found, list_new_words, propose
+from tasks.quality import CREATORS, VOCABULARY, quality_table
+from tasks.records import AuditReport, Drifted, Listing, Proposal, RuleResult, RunPlan, State
 from tasks.session import Session
-from tasks.staged import dump_record, load_record, scratch_folder
+from tasks.staged import dump_record, load_record, parts, scratch_folder, table_bytes
 from tasks.storage.store import Store, open_store
+from tasks.trend import Breach, find_breaches, trend_table
 
 if TYPE_CHECKING:
     from expectations.runner import Gate
+
+_MOST_BREACHES = 50
 
 
 @task(name="audit", cache_policy=NO_CACHE, persist_result=False)
@@ -56,19 +65,55 @@ def audit(plan: RunPlan) -> AuditReport:
             session.search(lambda: Pseudonyms(find_key(file=plan.key_file, block=plan.key_block)).token)
             gate = Gate(rules)
             session.judge(gate)
-        result = _conclude(gate, plan, store, staging, session)
+        trend = _measure(gate, plan, store, staging, session)
+        words = list_new_words(session.tally.words, read_words(store))
+        result = _conclude(gate, plan, store, staging, session, trend, words)
+        breaches = find_breaches(rules.enabled, trend)
+        proposals = propose(
+            Found(rules, breaches, session.tally, words),
+            lambda columns: parts(store, staging, "instances", columns),
+        )
     except GateError as error:
         raise ContractError(f"The gate could not judge: {error}. Nothing is published.") from None
     check_held(store, plan)
     session.write_decisions(result)
-    report = _report(result)
+    report = _report(result, session, breaches, proposals)
     store.write(staging.audit, dump_record(report))
     return report
 
 
-def _conclude(gate: Gate, plan: RunPlan, store: Store, staging: Staging, session: Session) -> GateResult:
+def _measure(gate: Gate, plan: RunPlan, store: Store, staging: Staging, session: Session) -> pa.Table:
+    """Stage what the run measured, and lay it beside the history of its source."""
+    quality = quality_table(
+        session.tally,
+        gate.totals,
+        run_id=plan.run_id,
+        recorded_at=datetime.fromisoformat(plan.started_at),
+        source_ref=plan.source_ref,
+    )
+    if plan.replay is not None:
+        return trend_table(quality, QUALITY.arrow_schema().empty_table())  # no night like the others
+    store.write(staging.quality, table_bytes(quality))
+    words = {column: sorted(met) for column, met in session.tally.words.items()}
+    store.write(staging.words, dump_record(words))
+    return trend_table(quality, read_quality(store, plan.source_ref, but=plan.run_id))
+
+
+def _conclude(
+    gate: Gate,
+    plan: RunPlan,
+    store: Store,
+    staging: Staging,
+    session: Session,
+    trend: pa.Table,
+    words: Mapping[str, frozenset[str]],
+) -> GateResult:
+    metrics = _metrics(plan, store, staging, session.findings)
+    if words:
+        metrics["new_vocabulary"] = float(sum(len(words.get(column, ())) for column in VOCABULARY))
+        metrics["new_creators"] = float(sum(len(words.get(column, ())) for column in CREATORS))
     with tempfile.TemporaryDirectory(prefix="dicomflow-") as folder:
-        result = gate.conclude(_metrics(plan, store, staging, session.findings), Path(folder), plan.run_id)
+        result = gate.conclude(metrics, Path(folder), plan.run_id, trend=trend)
         store.upload_tree(Path(folder), staging.docs)
     return result
 
@@ -86,16 +131,23 @@ def _metrics(plan: RunPlan, store: Store, staging: Staging, findings: Findings) 
     }
     if plan.replay is not None:
         return metrics  # how many objects were set aside says nothing of the size of the source
-    usual = usual_listing(store)
+    usual = usual_listing(store, plan.source_ref)
     return metrics if usual is None else {**metrics, "listed_usual": usual}
 
 
-def _report(gate: GateResult) -> AuditReport:
+def _report(
+    gate: GateResult, session: Session, breaches: tuple[Breach, ...], proposals: tuple[Proposal, ...]
+) -> AuditReport:
     return AuditReport(
         run_withheld=gate.run_withheld,
         run_failed_rules=gate.run_withheld_by,
         rules=tuple(_rule_result(outcome) for outcome in gate.outcomes),
         rules_digest=gate.rules_digest,
+        run_flagged_by=gate.run_flagged_by,
+        studies_withheld=len(session.withheld.sorted()),
+        studies_flagged=len(session.flagged.sorted()),
+        drifted=tuple(Drifted(*breach) for breach in breaches[:_MOST_BREACHES]),
+        proposals=proposals,
     )
 
 

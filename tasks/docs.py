@@ -7,6 +7,7 @@ by a later release, in its design, without the run and without the data.
 from __future__ import annotations
 
 import tempfile
+from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -14,16 +15,21 @@ from tasks import layout
 from tasks.attempts import Ended, read_attempts
 from tasks.describe import site_sections
 from tasks.errors import ConfigurationError
-from tasks.history import REPORT_NAME, read_reports, report_key
+from tasks.history import REPORT_NAME, read_quality, read_reports, report_key, rules_key
 from tasks.layout import Staging
 from tasks.lineage.names import name_events_file
+from tasks.quality import VOLUME
 from tasks.reasons import REASONS
-from tasks.records import ElementSensitivity, RunPlan, RunReport
-from tasks.site.history import RunSummary, Unfinished, summarize_run
+from tasks.records import Drifted, ElementSensitivity, Proposal, RunPlan, RunReport
+from tasks.site.history import RunSummary, Trend, Unfinished, Unit, summarize_run
 from tasks.site.pages import Evidence, RunStory, frame_files, run_files, site_files
 from tasks.site.review import NO_REVIEW, Review
+from tasks.site.review import Proposal as ShownProposal
 from tasks.staged import dump_record, load_record
 from tasks.storage.store import Store
+
+_BAND = 3.0
+"""Spreads around the usual figure that a page shows as its band."""
 
 REVIEW_NAME = "review.json"
 VALIDATION = "validation"
@@ -41,12 +47,67 @@ def write_docs(
     """Write what a run that ends says, and the history that now has it."""
     folder = f"{layout.RUNS}/{plan.run_id}"
     store.move_tree(staging.docs, f"{folder}/{VALIDATION}")
-    described = site_sections(plan.profile, store.read(staging.rules))
-    review = Review(described=described, sensitivity=sensitivity)
+    review = Review(
+        described=site_sections(plan.profile, store.read(staging.rules)),
+        trends=_trace(store, plan, report),
+        sensitivity=sensitivity,
+        proposals=tuple(map(_propose, report.proposals)),
+    )
     store.write(f"{folder}/{REVIEW_NAME}", dump_record(review))
+    store.write(rules_key(plan.run_id), store.read(staging.rules))
     store.write(report_key(plan.run_id), dump_record(report))
     history = [summarize_run(past) for past in read_reports(store)]
     _upload(store, site_files(_tell(store, report, review, history), history, _list_unfinished(store)))
+
+
+def _propose(proposal: Proposal) -> ShownProposal:
+    """Give a proposal with its effect as what, before and after."""
+    effect = proposal.effect
+    names = dict.fromkeys(name.removesuffix(" before").removesuffix(" after") for name in effect)
+    effects = tuple(
+        (name, float(effect[f"{name} before"]), float(effect[f"{name} after"]))
+        for name in names
+        if f"{name} before" in effect
+    )
+    return ShownProposal(proposal.rule_id, proposal.title, proposal.snippet, effects)
+
+
+def _trace(store: Store, plan: RunPlan, report: RunReport) -> tuple[Trend, ...]:
+    """Give the history of each metric that is not as usual, and of the number of instances by modality."""
+    if plan.replay is not None:
+        return ()
+    wanted = {(one.rule, one.scope, one.column, one.modality): one for one in report.drifted}
+    points: dict[tuple[str, str, str, str], list[tuple[str, float]]] = defaultdict(list)
+    rows = read_quality(store, plan.source_ref).sort_by("recorded_at").to_pylist()
+    for row in rows:
+        key = row["rule"], row["scope"], row["column"], row["modality"]
+        metric = wanted[key].metric if key in wanted else ("records" if key[0] == VOLUME else None)
+        if metric is not None and row[metric] is not None:
+            scale = 1.0 if metric == "records" else 100.0
+            points[key].append((row["recorded_at"].isoformat(), scale * float(row[metric])))
+    return tuple(_trace_one(key, wanted.get(key), found) for key, found in sorted(points.items()))
+
+
+def _trace_one(
+    key: tuple[str, str, str, str], drifted: Drifted | None, points: list[tuple[str, float]]
+) -> Trend:
+    rule, _, column, modality = key
+    metric = "records" if drifted is None else drifted.metric
+    where = " ".join(part for part in (rule if rule.startswith("R") else "", column, modality) if part)
+    title = f"{metric.replace('_', ' ')}: {where or 'all'}"
+    if drifted is None:
+        return Trend("", title, "objects", tuple(points))
+    unit: Unit = "objects" if metric == "records" else "percent"
+    scale = 1.0 if metric == "records" else 100.0
+    spread = abs(drifted.value - drifted.usual) / max(abs(drifted.deviations), 1e-9)
+    return Trend(
+        drifted.rule_id,
+        title,
+        unit,
+        tuple(points),
+        scale * max(drifted.usual - _BAND * spread, 0.0),
+        scale * (drifted.usual + _BAND * spread),
+    )
 
 
 def rewrite_docs(store: Store) -> int:

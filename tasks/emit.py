@@ -110,6 +110,13 @@ def make_report(
         requests=ours.requests + sum(batch.requests for batch in batches),
         retries=ours.retries + sum(batch.retries for batch in batches),
         kind=plan.kind,
+        rules_digest=audit.rules_digest,
+        withheld_by=audit.run_failed_rules,
+        flagged_by=audit.run_flagged_by,
+        studies_withheld=audit.studies_withheld,
+        studies_flagged=audit.studies_flagged,
+        drifted=audit.drifted,
+        proposals=audit.proposals,
         source_ref=plan.source_ref,
     )
 
@@ -184,5 +191,10 @@ def leave_artifact(report: RunReport) -> None:
     counts = {"listed": report.listed} | {str(state): getattr(report, state) for state in State}
     rows = [{"state": state, "objects": count} for state, count in counts.items()]
     rows += [{"state": f"reason {code}", "objects": count} for code, count in report.reasons.items()]
+    rows += [
+        {"state": f"rule {rule.rule_id} {rule.column or rule.table}", "objects": rule.unexpected}
+        for rule in report.rules
+        if not rule.success and rule.severity != "info"
+    ]
     with suppress(httpx.HTTPError):  # all is published and recorded: a server that is lost takes nothing back
         create_table_artifact(key="dicomflow-run", table=rows, description=f"Outcome: {report.outcome}")

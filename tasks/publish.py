@@ -24,6 +24,7 @@ from expectations.contracts import LEDGER
 from tasks import layout
 from tasks.cohort import PART as COHORT
 from tasks.errors import value_free
+from tasks.history import read_words
 from tasks.hold import check_held
 from tasks.layout import Staging
 from tasks.ledger.objects import DIGEST_TYPE, Digests, digest_all, find
@@ -39,6 +40,7 @@ from tasks.staged import (
     read_table,
     scratch_folder,
 )
+from tasks.storage.lease import check_fence
 from tasks.storage.store import Store, open_store
 from tasks.tables.aggregate import SERIES_INPUT, STUDIES_INPUT, series_table, studies_table
 from tasks.tables.buckets import Buckets, Distinct, Hashes, contains, count_buckets, hash_column
@@ -64,6 +66,8 @@ def publish(plan: RunPlan) -> None:
     commits: tuple[Callable[[], None], ...] = (
         lambda: publish_files(store, staging),
         lambda: publish_rows(store, staging, plan),
+        lambda: _keep_withheld_rows(store, staging, plan.run_id),
+        lambda: _record_quality(store, staging, plan.run_id),
         lambda: _record_findings(store, staging, plan.run_id),
         lambda: seal_identities(store, staging, plan.run_id) if plan.identities else None,
         lambda: _record_quarantine(store, staging, order, plan.run_id),
@@ -168,7 +172,36 @@ def publish_rows(store: Store, staging: Staging, plan: RunPlan) -> None:
         instances.upsert(pa.concat_tables(_released_rows(store, staging, replaces=True)), plan.run_id)
     if new or replacing:
         with scratch_folder(store, staging) as scratch:
-            _publish_summaries(store, instances, studies.sorted(), plan, scratch)
+            publish_summaries(store, instances, studies.sorted(), plan.run_id, plan.fence, scratch)
+
+
+def _keep_withheld_rows(store: Store, staging: Staging, run_id: str) -> None:
+    """Keep the rows of what a rule withheld beside its files: a person may release it, a changed rule may."""
+    rows = _rows_in_state(store, staging, State.WITHHELD)
+    first = next(rows, None)
+    if first is not None:
+        stored(store, layout.WITHHELD_INSTANCES).append(chain([first], rows), run_id)
+
+
+def _rows_in_state(store: Store, staging: Staging, state: State) -> Iterator[pa.Table]:
+    ids = batch_ids(store, staging)
+    for batch_id, decided in zip(ids, decided_parts(store, staging, _RELEASE, ids), strict=True):
+        wanted = _in_state(decided, state)["source_ref"]
+        if len(wanted):
+            rows = read_table(store, staging.part(batch_id, "instances"))
+            yield rows.filter(pc.is_in(rows["source_ref"], wanted))
+
+
+def _record_quality(store: Store, staging: Staging, run_id: str) -> None:
+    """Add what the run measured to its history, and the words it met to those that are known."""
+    if not store.exists(staging.quality):
+        return  # of a run that was judged by an older version
+    stored(store, layout.QUALITY).append(read_table(store, staging.quality), run_id)
+    met: dict[str, list[str]] = orjson.loads(store.read(staging.words))
+    known = read_words(store) or {}
+    words = {column: sorted({*known.get(column, ()), *met.get(column, ())}) for column in {*known, *met}}
+    if words != known:
+        store.write(layout.KNOWN_WORDS, orjson.dumps(words, option=orjson.OPT_SORT_KEYS))
 
 
 def _released_rows(store: Store, staging: Staging, *, replaces: bool) -> Iterator[pa.Table]:
@@ -180,8 +213,8 @@ def _released_rows(store: Store, staging: Staging, *, replaces: bool) -> Iterato
         yield rows if len(wanted) == len(rows) else rows.filter(pc.is_in(rows["source_ref"], wanted))
 
 
-def _publish_summaries(
-    store: Store, instances: StoredTable, studies: Hashes, plan: RunPlan, scratch: Path
+def publish_summaries(
+    store: Store, instances: StoredTable, studies: Hashes, run_id: str, fence: int, scratch: Path
 ) -> None:
     """Add up the series and studies of the run, from all that is published of them."""
     for key, columns, by, add_up in _SUMMARIES:
@@ -193,9 +226,9 @@ def _publish_summaries(
                 found = rows.filter(pa.array(contains(hash_column(rows["StudyInstanceUID"]), studies)))
                 buckets.add(found, hash_column(found[by]))
             summaries = (add_up(rows) for rows in buckets)
-            check_held(store, plan)
+            check_fence(store, layout.LEASE, fence)
             # One bucket is one commit; with more, what is new is added as it comes.
-            stored(store, key).upsert(next(summaries) if count == 1 else summaries, plan.run_id)
+            stored(store, key).upsert(next(summaries) if count == 1 else summaries, run_id)
 
 
 def _count_rows(instances: StoredTable, studies: Hashes) -> int:

@@ -45,11 +45,14 @@ class Finding(NamedTuple):
         Element path in tags, such as ``(0008,1140)[0].(0008,1155)``; empty for the whole object.
     code
         A code of `tasks.reasons`.
+    form
+        Shape of a value that no rule could read, such as ``99/99/9999``; see `tasks.cleaning.shapes`.
     """
 
     rule: str
     path: str
     code: str
+    form: str | None = None
 
 
 class Reject(NamedTuple):
@@ -281,6 +284,59 @@ class RuleResult:
 
 
 @dataclass(frozen=True, slots=True)
+class Drifted:
+    """A metric that is not as usual, beside what it was; `tasks.trend` says what the numbers are.
+
+    Attributes
+    ----------
+    rule_id
+        Id of the rule with the drift.
+    rule, scope, column, modality
+        What was measured, as in the table `quality`.
+    change
+        As a share of the usual number for records, else as a difference of rates.
+    deviations
+        Distance from usual in spreads.
+    """
+
+    rule_id: str
+    metric: str
+    rule: str
+    scope: str
+    column: str
+    modality: str
+    value: float
+    usual: float
+    change: float
+    deviations: float
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A change that would answer what a run found; people apply it, nothing changes itself.
+
+    Attributes
+    ----------
+    kind
+        ``repair``, ``value``, ``threshold`` or ``creator``.
+    title
+        What it is about, in a sentence.
+    snippet
+        YAML, ready to be put in its place.
+    effect
+        What it changes, measured on the instances of the run: counts by what they count.
+    rule_id
+        Id of the rule whose breach it answers; empty where no rule broke.
+    """
+
+    kind: str
+    title: str
+    snippet: str
+    effect: dict[str, int]
+    rule_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class AuditReport:
     """Whether the run may be published, and each rule's result; once it is staged, the run is only rolled forward."""
 
@@ -288,6 +344,11 @@ class AuditReport:
     run_failed_rules: tuple[str, ...]
     rules: tuple[RuleResult, ...]
     rules_digest: str
+    run_flagged_by: tuple[str, ...] = ()
+    studies_withheld: int = 0
+    studies_flagged: int = 0
+    drifted: tuple[Drifted, ...] = ()
+    proposals: tuple[Proposal, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -344,6 +405,16 @@ class RunReport:
         Size of the objects that were processed, of which `bytes_read` were read.
     requests, retries
         Requests to S3, and how many of them repeated one that had failed; without those that deltalake makes.
+    rules_digest
+        Digest of the table of rules that judged.
+    withheld_by, flagged_by
+        Rules that the run as a whole broke.
+    studies_withheld, studies_flagged
+        Studies that broke a rule which withholds, or one which flags.
+    drifted, proposals
+        What is not as usual, and what would answer that.
+    source_ref
+        Keyed hash of the source's URI.
     """
 
     run_id: str
@@ -378,3 +449,10 @@ class RunReport:
     kind: RunKind = RunKind.CLEAN
     source_ref: str = ""
     suspicious: tuple[ElementSensitivity, ...] = ()
+    rules_digest: str = ""
+    withheld_by: tuple[str, ...] = ()
+    flagged_by: tuple[str, ...] = ()
+    studies_withheld: int = 0
+    studies_flagged: int = 0
+    drifted: tuple[Drifted, ...] = ()
+    proposals: tuple[Proposal, ...] = ()

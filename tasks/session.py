@@ -6,7 +6,7 @@ its studies, and its instances by study. What each pass finds out is kept by the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import accumulate
 from pathlib import Path
@@ -18,8 +18,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from expectations.contracts import INSTANCES
+from expectations.measures import Measure
 from expectations.outcomes import GateResult
 from tasks.cohort import REASON, Number, search_run
+from expectations.rules import Action
 from tasks.identities import (
     CLAIMS,
     PUBLISHED_BEFORE,
@@ -32,6 +34,8 @@ from tasks.identities import (
 )
 from tasks.layout import Staging
 from tasks.neighbours import Neighbours
+from tasks.quality import Tally
+from tasks.site.modalities import MODALITIES
 from tasks.staged import batch_ids, finished_reports, read_table, table_bytes, with_nulls
 from tasks.storage.store import Store
 from tasks.tables.aggregate import series_table, studies_table
@@ -62,6 +66,10 @@ class Session:
         Number of each batch's instances without a value, by column of `JUDGED`.
     named
         Studies in which an identifier of some patient is left.
+    tally
+        What was measured of the staged instances.
+    flagged, withheld
+        Studies that broke a rule which flags or withholds.
     """
 
     store: Store
@@ -73,6 +81,9 @@ class Session:
     neighbours: Neighbours
     together: frozenset[str] | None
     nulls: npt.NDArray[np.int32]
+    tally: Tally = field(default_factory=Tally)
+    flagged: Distinct = field(default_factory=Distinct)
+    withheld: Distinct = field(default_factory=Distinct)
     links: Links = field(default_factory=Links)
     withheld_by: list[str] = field(default_factory=list)
     named: frozenset[str] = frozenset()
@@ -92,6 +103,7 @@ class Session:
             Neighbours(store),
             together,
             np.zeros((len(counts), len(JUDGED)), np.int32),
+            Tally(frozenset(MODALITIES)),
         )
 
     @property
@@ -140,6 +152,7 @@ class Session:
             for number, rows in enumerate(self._rows(list(JUDGED))):
                 if number < len(self.batches):
                     self.nulls[number] = [rows[name].null_count for name in JUDGED]
+                    self.tally.add(rows, self.part(number, "findings", ["source_ref", "path", "form"]))
                 buckets.add(rows, self.links.follow(hash_column(rows["StudyInstanceUID"])))
             for rows in buckets:
                 self._judge_studies(gate, rows)
@@ -182,7 +195,11 @@ class Session:
             "studies": studies_table(instances),
         }
         withheld = {**find_withheld(gate.judge(tables)), **dict.fromkeys(self.named, REASON)}
+        measures = gate.judge(tables)
+        self.flagged.add(hash_column(_list_flagged(measures)))
+        withheld = find_withheld(measures)
         if withheld:
+            self.withheld.add(hash_column(pa.chunked_array([list(withheld)], pa.string())))
             studies, reasons = pa.array(list(withheld)), list(withheld.values())
             places = pc.index_in(left["StudyInstanceUID"], studies)
             found = left["number"].filter(places.is_valid()).to_numpy()
@@ -207,6 +224,16 @@ class Session:
             key = self.staging.part(self.batches[number], "decided")
             self.store.write_unsynced(key, [table_bytes(with_nulls(decided, nulls))])
         self.store.barrier()
+
+
+def _list_flagged(measures: Iterable[Measure]) -> pa.ChunkedArray:
+    """List the studies that broke a rule which flags them, once for each; a share that is allowed flags none."""
+    flagging = (
+        measure.broken
+        for measure in measures
+        if measure.check.action is Action.FLAG and measure.check.mostly == 1 and not measure.success
+    )
+    return pa.chunked_array([sorted({study for broken in flagging for study in broken})], pa.string())
 
 
 def _beside(left: pa.Table, published: pa.Table) -> pa.Table:

@@ -1,0 +1,291 @@
+"""What would answer a breach: a change of the rules, ready to be applied by a person, with its measured effect.
+
+Nothing changes itself. A proposal is a guess about what the source means by something new, and only people can
+know that; what a program can do is to find what is new, write the change down and count what it would do.
+
+No value of a patient is in a proposal. A shape has no digit and no letter of the value it is of; a word is
+proposed only if its attribute is a code string and several patients share it; a bound is rounded to two digits.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import yaml
+
+from expectations.contracts import INSTANCES
+from expectations.forms import is_code
+from expectations.rules import Rule, RuleTable, Scope
+from tasks.dicom.dictionary import vr_of
+from tasks.quality import CREATORS, VALUES, Tally
+from tasks.records import Proposal
+from tasks.shadow import Broken, count_broken
+from tasks.trend import Breach
+
+LEAST_PATIENTS = 3
+"""Patients that must share a word before it is taken for a word of a vocabulary."""
+
+LEAST_FORMS = 3
+"""Instances that must share a shape before it is taken for a notation."""
+
+MOST = 20
+"""Proposals of one run: whoever gets more reads none."""
+
+Parts = Callable[[list[str] | None], Iterator[pa.Table]]
+"""Gives the staged instances, a batch at a time: some columns, or all."""
+
+_IN_SET = frozenset({"expect_column_values_to_be_in_set", "expect_column_elements_to_be_in_set"})
+_BETWEEN = frozenset({"expect_column_values_to_be_between", "expect_column_elements_to_be_between"})
+_KEPT_SHARE = 0.99
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a run found out that proposals are made of.
+
+    Attributes
+    ----------
+    new_words
+        Words that no earlier run met, by column; empty in the first run.
+    """
+
+    rules: RuleTable
+    breaches: tuple[Breach, ...]
+    tally: Tally
+    new_words: Mapping[str, frozenset[str]]
+
+
+def propose(found: Found, parts: Parts) -> tuple[Proposal, ...]:
+    """Propose what would answer the breaches of a run and the creators it met for the first time."""
+    proposals = {
+        proposal.snippet: proposal
+        for proposal in (
+            *(one for breach in found.breaches for one in _answer(breach, found, parts)),
+            *_review_creators(found),
+        )
+    }
+    return tuple(proposals.values())[:MOST]
+
+
+def _answer(breach: Breach, found: Found, parts: Parts) -> Iterator[Proposal]:
+    rules = {rule.id: rule for rule in found.rules.rules}
+    if breach.rule == VALUES and breach.metric == "anomaly_rate_before":
+        yield from _read_form(breach, found.tally)
+    elif breach.metric == "anomaly_rate_after" and (rule := rules.get(breach.rule)) is not None:
+        if rule.scope is Scope.INSTANCE and rule.expectation in _IN_SET:
+            yield from _add_value(breach, rule, parts)
+        elif rule.scope is Scope.INSTANCE and rule.expectation in _BETWEEN:
+            yield from _move_bound(breach, rule, parts)
+    else:
+        yield _widen_drift(breach, rules[breach.broken], found)
+
+
+def _read_form(breach: Breach, tally: Tally) -> Iterator[Proposal]:
+    """Propose to read the shape that most values had which could not be read."""
+    forms = Counter(
+        {
+            form: count
+            for (column, modality, form), count in tally.forms.items()
+            if (column, modality) == (breach.column, breach.modality)
+        }
+    )
+    for form, count in forms.most_common(1):
+        if count >= LEAST_FORMS:
+            VR = _vr_of_column(breach.column)
+            yield Proposal(
+                kind="repair",
+                title=f"{breach.column} arrives as {form} in {breach.modality or 'objects without modality'}; say how "
+                "to read it.",
+                snippet=_write({"repairs": [{"VR": VR, "form": form, "reads": _guess_reading(VR, form)}]}),
+                effect={
+                    "instances": count,
+                    "unreadable before": sum(forms.values()),
+                    "unreadable after": sum(forms.values()) - count,
+                },
+                rule_id=breach.broken,
+            )
+
+
+def _vr_of_column(column: str) -> str:
+    tag = next((known.tag for known in INSTANCES.columns if known.name == column), None)
+    return (vr_of(tag) if tag is not None else None) or "DA"
+
+
+def _guess_reading(VR: str, form: str) -> str:
+    """Fill a shape with the letters of a notation: a guess that the person who applies it has to confirm."""
+    letters = {"DA": {4: "YYYY", 8: "YYYYMMDD"}, "TM": {6: "HHMMSS"}, "AS": {}}.get(VR, {})
+    words = iter({"DA": ("DD", "MM"), "TM": ("HH", "MM", "SS")}.get(VR, ()))
+    reading, run = "", 0
+    for sign in f"{form}\0":
+        if sign == "9":
+            run += 1
+            continue
+        if run:
+            reading += letters.get(run) or (next(words, "9" * run) if run <= 2 else "9" * run)
+            run = 0
+        reading += sign
+    return reading.rstrip("\0")
+
+
+def _add_value(breach: Breach, rule: Rule, parts: Parts) -> Iterator[Proposal]:
+    """Propose to add the most frequent word outside a value set, if it is a word."""
+    column = breach.column
+    if _vr_of_column(column) != "CS":
+        return
+    known = {str(value) for value in rule.kwargs["value_set"]}
+    patients: dict[str, set[str]] = defaultdict(set)
+    counts: Counter[str] = Counter()
+    for rows in parts([column, "PatientID"]):
+        for value, patient in _words_of(rows, column):
+            if value not in known and is_code(value):
+                counts[value] += 1
+                if len(patients[value]) < LEAST_PATIENTS:
+                    patients[value].add(patient)
+    shared = [(value, n) for value, n in counts.most_common() if len(patients[value]) >= LEAST_PATIENTS]
+    for value, _ in shared[:1]:
+        changed = _change(rule, kwargs={**rule.kwargs, "value_set": [*rule.kwargs["value_set"], value]})
+        yield _propose_rule(
+            "value",
+            f"{column} is often {value}, which {rule.id} does not know.",
+            breach,
+            rule,
+            changed,
+            parts,
+        )
+
+
+def _words_of(rows: pa.Table, column: str) -> Iterator[tuple[str, str]]:
+    words = rows[column].combine_chunks()
+    patients = rows["PatientID"].combine_chunks()
+    if pa.types.is_list(words.type):
+        patients = patients.take(pc.list_parent_indices(words))
+        words = pc.list_flatten(words)
+    pairs = pa.table({"word": words, "patient": patients}).filter(words.is_valid())
+    yield from zip(pairs["word"].to_pylist(), pairs["patient"].to_pylist(), strict=True)
+
+
+def _move_bound(breach: Breach, rule: Rule, parts: Parts) -> Iterator[Proposal]:
+    """Propose bounds that hold nearly all values, rounded outwards so that they are nobody's value."""
+    column = breach.column
+    numbers: list[float] = []
+    for rows in parts([column, *rule.condition]):
+        fitting = rows
+        for name, values in rule.condition.items():
+            fitting = fitting.filter(pc.is_in(fitting[name], pa.array(values).cast(fitting[name].type)))
+        of_rows = fitting[column].combine_chunks()
+        flat = pc.list_flatten(of_rows) if pa.types.is_list(of_rows.type) else of_rows
+        if not pa.types.is_date(flat.type):
+            numbers += flat.drop_null().cast(pa.float64()).to_pylist()
+    if not numbers:
+        return
+    numbers.sort()
+    lowest = numbers[int((1 - _KEPT_SHARE) * (len(numbers) - 1))]
+    highest = numbers[math.ceil(_KEPT_SHARE * (len(numbers) - 1))]
+    kwargs = dict(rule.kwargs)
+    if "min_value" in kwargs and lowest < kwargs["min_value"]:
+        kwargs["min_value"] = _round(lowest, math.floor)
+    if "max_value" in kwargs and highest > kwargs["max_value"]:
+        kwargs["max_value"] = _round(highest, math.ceil)
+    if kwargs != rule.kwargs:
+        yield _propose_rule(
+            "threshold",
+            f"{column} lies outside the bounds of {rule.id} more often than usual; check its unit first.",
+            breach,
+            rule,
+            _change(rule, kwargs=kwargs),
+            parts,
+        )
+
+
+def _round(number: float, towards: Callable[[float], int]) -> float:
+    """Round to two digits, upwards or downwards."""
+    if not number:
+        return 0.0
+    step: float = 10.0 ** (math.floor(math.log10(abs(number))) - 1)
+    return float(f"{towards(number / step) * step:.12g}")
+
+
+def _widen_drift(breach: Breach, rule: Rule, found: Found) -> Proposal:
+    """Propose the limit under which the breach would be none, for the case that the change is there to stay."""
+    if rule.drift is None:
+        raise TypeError("a breach is of a rule with a drift")
+    limit = _round(abs(breach.change) * 1.01, math.ceil)
+    changed = _change(rule, drift={**rule.drift.model_dump(), "change": limit})
+    mine = [other for other in found.breaches if other.broken == rule.id]
+    where = " of ".join(filter(None, (breach.column, breach.modality))) or "the run"
+    return Proposal(
+        kind="threshold",
+        title=f"{breach.metric} of {where} changed; if it is to stay so, {rule.id} may allow it.",
+        snippet=_write({"rules": [_plain(changed)]}),
+        effect={
+            "breaches before": len(mine),
+            "breaches after": sum(abs(other.change) > limit for other in mine),
+        },
+        rule_id=rule.id,
+    )
+
+
+def _review_creators(found: Found) -> Iterator[Proposal]:
+    """Propose to review the private creators that are new and of which nothing is kept."""
+    for name in sorted(found.new_words.get(CREATORS[1], ())):
+        yield Proposal(
+            kind="creator",
+            title=f"The private creator {name} is new; its elements are removed until somebody lists safe ones.",
+            snippet=_write({"private_creators": [{"creator": name, "keep": []}]}),
+            effect={"instances": found.tally.words[CREATORS[1]][name]},
+        )
+
+
+def _propose_rule(kind: str, title: str, breach: Breach, rule: Rule, changed: Rule, parts: Parts) -> Proposal:
+    """Write a changed rule down and count what breaks it now and would then."""
+    before, after = (_count(one, parts) for one in (rule, changed))
+    return Proposal(
+        kind=kind,
+        title=title,
+        snippet=_write({"rules": [_plain(changed)]}),
+        effect={
+            "rows broken before": before.rows,
+            "rows broken after": after.rows,
+            "studies broken before": before.studies,
+            "studies broken after": after.studies,
+        },
+        rule_id=breach.broken,
+    )
+
+
+def _count(rule: Rule, parts: Parts) -> Broken:
+    return count_broken(RuleTable((rule,), ""), parts(None))[rule.id]
+
+
+def _change(rule: Rule, **changes: Any) -> Rule:
+    """Change a rule and give it the next version."""
+    return Rule.model_validate(rule.model_dump() | changes | {"version": rule.version + 1})
+
+
+def _plain(rule: Rule) -> dict[str, Any]:
+    """Give a rule as a person writes it."""
+    plain = rule.model_dump(mode="json", exclude_defaults=True)
+    if rule.drift is not None:
+        plain = {name: value for name, value in plain.items() if name not in ("expectation", "column")}
+        plain["drift"] = rule.drift.model_dump(mode="json")
+    return plain
+
+
+def _write(document: Mapping[str, Any]) -> str:
+    text: str = yaml.safe_dump(dict(document), sort_keys=False, allow_unicode=True, width=110)
+    return text
+
+
+def list_new_words(
+    met: Mapping[str, Iterable[str]], known: Mapping[str, Iterable[str]] | None
+) -> dict[str, frozenset[str]]:
+    """Give the words that no earlier run met; none where there is no earlier run."""
+    if known is None:
+        return {}
+    return {column: frozenset(words) - frozenset(known.get(column, ())) for column, words in met.items()}

@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from expectations.rules import DEFAULT_RULES
+from tasks import emit as emit_module
+from tasks import layout
+from tasks.audit import audit
+from tasks.emit import emit
+from tasks.history import read_quality, read_reports
+from tasks.publish import publish
+from tasks.records import AuditReport, RunReport
+from tasks.target import stored
+from tests.builders import ct_instance, part10
+from tests.plain import PlainRun
+
+RUNS = 12
+DRIFT = 9
+PATIENTS = 6
+
+
+RULES = ("R010", "R021", "R090", "R093", "R094", "R095", "R096", "R097", "R152")
+"""Enough of the shipped table for a quick look at each of twelve runs."""
+
+
+@pytest.fixture
+def few_rules(tmp_path: Path) -> str:
+    document = yaml.safe_load(DEFAULT_RULES.read_bytes())
+    document["rules"] = [rule for rule in document["rules"] if rule["id"] in RULES]
+    (tmp_path / "rules.yaml").write_text(yaml.safe_dump(document))
+    return str(tmp_path / "rules.yaml")
+
+
+def fill(source: Path, run: int) -> None:
+    """Write what the source brings in one night; in the ninth, dates and sides are written otherwise."""
+    source.mkdir(parents=True, exist_ok=True)
+    for patient in range(PATIENTS):
+        study = run * 100 + patient
+        for instance in range(1, 5):
+            changes: dict[str, str] = {"Laterality": "R"}
+            if run == DRIFT:
+                changes = {"AcquisitionDate": "05/06/2023", "Laterality": "BOTH"}
+            image = ct_instance(study=study, patient=study, instance=instance, **changes)
+            (source / f"s{study}-i{instance}.dcm").write_bytes(part10(image))
+
+
+def run_once(root: Path, rules: str, monkeypatch: pytest.MonkeyPatch) -> tuple[AuditReport, RunReport]:
+    monkeypatch.setattr(emit_module, "leave_artifact", lambda report: None)  # noqa: ARG005
+    with PlainRun(root, monkeypatch, outputs="metadata", options={"rules": rules}) as run:
+        run.process(run.discover())
+        verdicts = audit.fn(run.plan)
+        publish.fn(run.plan)
+        publish.fn(run.plan)  # as after a crash: nothing is counted twice
+        return verdicts, emit.fn(run.plan, verdicts, {})
+
+
+@pytest.mark.e2e
+def test_a_drift_in_the_ninth_of_twelve_runs_is_found_in_the_ninth_with_its_answer(
+    tmp_path: Path, few_rules: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found: dict[int, AuditReport] = {}
+    for run in range(1, RUNS + 1):
+        fill(tmp_path / "source", run)
+        found[run], report = run_once(tmp_path, few_rules, monkeypatch)
+        assert report.drifted == found[run].drifted
+    drifted = {run: {one.rule_id for one in verdicts.drifted} for run, verdicts in found.items()}
+    assert [run for run, rules in drifted.items() if rules] == [DRIFT]
+    assert drifted[DRIFT] == {"R094", "R095", "R096"}
+    ninth = found[DRIFT]
+    assert {"R094", "R095", "R096"} <= set(ninth.run_flagged_by)
+    (repair,) = (one for one in ninth.proposals if one.kind == "repair")
+    assert yaml.safe_load(repair.snippet) == {
+        "repairs": [{"VR": "DA", "form": "99/99/9999", "reads": "DD/MM/YYYY"}]
+    }
+    assert repair.effect == {"instances": 24, "unreadable before": 24, "unreadable after": 0}
+    (word,) = (one for one in ninth.proposals if one.kind == "value")
+    (rule,) = yaml.safe_load(word.snippet)["rules"]
+    assert (rule["id"], rule["version"], rule["kwargs"]["value_set"][-1]) == ("R152", 2, "BOTH")
+    assert word.effect == {
+        "rows broken before": 24,
+        "rows broken after": 0,
+        "studies broken before": PATIENTS,
+        "studies broken after": 0,
+    }
+    with PlainRun(tmp_path, monkeypatch) as run:
+        quality = stored(run.store, layout.QUALITY).read()
+        assert len(set(quality["run_id"].to_pylist())) == RUNS
+        assert len(set(read_quality(run.store, run.plan.source_ref)["run_id"].to_pylist())) == RUNS - 2
+        assert (
+            "05/06"
+            not in run.store.read(f"{layout.RUNS}/{read_reports(run.store)[8].run_id}/report.json").decode()
+        )
