@@ -7,6 +7,7 @@ wait for them: whatever needs them is imported inside the command that runs.
 from __future__ import annotations
 
 import gc
+import getpass
 import os
 import signal
 import sys
@@ -443,6 +444,53 @@ def maintain(
             Retention(table_days, staging_days, docs_days),
         )
         print_upkeep(run_upkeep(settings, retention, dry_run=dry_run), dry_run=dry_run, as_json=as_json)
+
+
+@app.command()
+def release(
+    target: Target,
+    studies: Annotated[
+        list[str], typer.Argument(help="StudyInstanceUIDs of withheld studies, as published.")
+    ],
+    reason: Annotated[str, typer.Option(help="Why; kept with who and when below restricted/.")],
+    who: Annotated[str | None, typer.Option(help="Who decides. Default: the account that runs this.")] = None,
+    rules: Annotated[
+        str | None, typer.Option(help="Quality rules, a YAML file or s3:// URI. Default: the shipped table.")
+    ] = None,
+    config: Config = None,
+    as_json: AsJson = False,
+) -> None:
+    """Publish studies that a rule withheld, on a person's word; never one that de-identification failed."""
+    from flows.review import print_released
+    from tasks.release import release as release_studies
+    from tasks.settings import load_settings
+
+    with _errors_explained(as_json=as_json):
+        settings = load_settings(config, target=target, rules=rules)
+        done = release_studies(settings, studies, reason=reason, who=who or getpass.getuser())
+        print_released(done, as_json=as_json)
+
+
+rules_app = typer.Typer(help="Look at tables of rules.", no_args_is_help=True)
+app.add_typer(rules_app, name="rules")
+
+
+@rules_app.command("diff")
+def diff(
+    target: Target,
+    rules: Annotated[str, typer.Option(help="The new table: a YAML file or s3:// URI.")],
+    config: Config = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show which studies of TARGET would change verdict under other rules; writes nothing."""
+    from flows.review import print_difference
+    from tasks.prepare import read_rules
+    from tasks.settings import load_settings
+
+    with _errors_explained(as_json=as_json):
+        settings = load_settings(config, target=target, rules=rules)
+        new = read_rules(settings)
+        print_difference(settings, new, as_json=as_json)
 
 
 @app.command()

@@ -98,7 +98,7 @@ def _open_new_run(settings: Settings, selection: Selection | None) -> Iterator[O
     with hold(store) as fence:
         _check_key(store, plan)
         died = bury_dead(store)
-        dead = _dead_runs(store)
+        dead = dead_runs(store)
         _sweep(store, dead)
         to_finish = [run for run in dead if store.exists(Staging(run.run_id).audit)]
         plan = _resume_or_sweep(store, plan, [run for run in dead if run not in to_finish])
@@ -247,17 +247,23 @@ def read_rules(settings: Settings) -> bytes:
     ConfigurationError
         With every mistake and its line.
     """
-    path = Path(settings.rules) if settings.rules else DEFAULT_RULES
     try:
-        content = path.read_bytes()
+        content = _read_table(settings)
         load_rules(content)
     except OSError:
         raise ConfigurationError(
-            "The rule table cannot be read. Give --rules the path of a YAML file."
+            "The rule table cannot be read. Give --rules the path of a YAML file, or its s3:// URI."
         ) from None
     except RulesError as error:
         raise ConfigurationError(f"The rule table has mistakes. {error}") from None
     return content
+
+
+def _read_table(settings: Settings) -> bytes:
+    place, _, name = settings.rules.rpartition("/")
+    if not settings.rules.startswith("s3://"):
+        return (Path(settings.rules) if settings.rules else DEFAULT_RULES).read_bytes()
+    return open_store(place, settings.s3.model_dump(exclude_defaults=True)).read(name)
 
 
 def _absolute(target: str) -> str:
@@ -311,7 +317,7 @@ def _check_key(store: Store, plan: RunPlan) -> None:
         )
 
 
-def _dead_runs(store: Store) -> list[RunPlan]:
+def dead_runs(store: Store) -> list[RunPlan]:
     """Find runs that left a staging folder, the oldest first."""
     runs = [load_record(RunPlan, store.read(key)) for key in store.list(layout.STAGED_RUNS)]
     return sorted(runs, key=lambda run: run.started_at)
@@ -373,7 +379,7 @@ def sweep_dead(store: Store, before: str, *, dry_run: bool) -> int:
 
     One that died after its verdicts is left: it is only ever finished. The target must be held.
     """
-    dead = _dead_runs(store)
+    dead = dead_runs(store)
     old = [run for run in dead if run.started_at < before and not store.exists(Staging(run.run_id).audit)]
     if not dry_run:
         for run in old:

@@ -62,7 +62,9 @@ class Settings(BaseSettings):
         frozenset(Output), description="What to write: dicom (cleaned files), metadata (tables), or both."
     )
     profile: str = Field("research", description="De-identification profile: a shipped name or a YAML file.")
-    rules: str = Field("", description="Quality rules: a YAML file; empty for the shipped table.")
+    rules: str = Field(
+        "", description="Quality rules: a YAML file or its s3:// URI; empty for the shipped table."
+    )
     key: SecretStr | None = Field(
         None, description="The project's secret key, as `dicomflow keygen` prints it."
     )
@@ -81,6 +83,11 @@ class Settings(BaseSettings):
     batch_objects: int = Field(1000, ge=1, le=50_000, description="Objects of one batch, at most.")
     batch_bytes: int = Field(
         256 << 20, ge=1, description="Bytes of one batch, at most (one object may be larger)."
+    )
+    notify_block: str | None = Field(
+        None,
+        description="Prefect notification block to tell of runs that failed, were withheld or are not as usual: its "
+        "kind and name, such as slack-webhook/research.",
     )
     max_rejects: float = Field(
         1.0, ge=0, le=1, description="Share of objects that may be quarantined before the run is withheld."
