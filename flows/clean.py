@@ -23,6 +23,7 @@ from flows.progress import RunProgress, current
 from tasks.audit import audit
 from tasks.discover import discover
 from tasks.emit import emit, leave_artifact
+from tasks.notify import is_worth_telling, make_message, notify, telling_of_failures
 from tasks.prepare import open_run
 from tasks.publish import publish
 from tasks.records import Outcome, RunPlan, RunReport
@@ -34,7 +35,7 @@ from tasks.survey import report_nothing_new
 def clean() -> PrefectState[RunReport]:
     """Run once; withheld is a failed state, so that whatever watches Prefect for failures sees it."""
     settings, progress = active_settings(), current()
-    with open_run(settings) as run:
+    with telling_of_failures(settings.notify_block), open_run(settings) as run:
         tell_prefect(run.died)
         for audited in run.to_finish:
             finish(audited, progress)
@@ -64,8 +65,10 @@ def finish(plan: RunPlan, progress: RunProgress) -> RunReport:
     with progress.phase("publish"):
         publish(plan)
     with progress.phase("emit"):
-        progress.report = emit(plan, verdicts, progress.seconds)
-    return progress.report
+        report = progress.report = emit(plan, verdicts, progress.seconds)
+    if (block := active_settings().notify_block) is not None and is_worth_telling(report):
+        notify(make_message(report, plan), block)
+    return report
 
 
 def state_of(report: RunReport) -> PrefectState[RunReport]:
@@ -74,6 +77,8 @@ def state_of(report: RunReport) -> PrefectState[RunReport]:
         f"{report.listed} listed: {report.published} published, {report.withheld} withheld, "
         f"{report.quarantined} quarantined, {report.duplicate} duplicate"
     )
+    if broken := [*report.withheld_by, *report.flagged_by]:
+        message += f"; rules the run broke: {', '.join(broken)}"
     name = str(report.outcome).capitalize()
     if report.outcome == Outcome.WITHHELD:
         return Failed(name=name, message=message, data=report)

@@ -46,4 +46,15 @@ prefect --no-prompt deploy --all --prefect-file "$file"
 while read -r name; do
     prefect --no-prompt automation delete "$name" >/dev/null 2>&1 || true
 done < <(sed -n 's/^  - name: //p' "$here/automations.yaml")
-prefect --no-prompt automation create --from-file "$here/automations.yaml"
+automations=$(mktemp --suffix .yaml)
+trap 'rm -f "$automations"' EXIT
+if [ -n "${NOTIFY_BLOCK_ID:-}" ]; then
+    subject='dicomflow: {{ automation.name }}'
+    body='{{ event.event }} of {{ flow_run.name }}: {{ flow_run|ui_url }}'
+    action="type: send-notification\\n        block_document_id: $NOTIFY_BLOCK_ID"
+    action="$action\\n        subject: \"$subject\"\\n        body: \"$body\""
+    sed "s#type: do-nothing#$action#" "$here/automations.yaml" >"$automations"
+else
+    cp "$here/automations.yaml" "$automations"
+fi
+prefect --no-prompt automation create --from-file "$automations"

@@ -205,12 +205,25 @@ def test_automations_are_ones_that_prefect_can_make() -> None:
 
     raw = load("automations.yaml")["automations"]
     made = [AutomationCore.model_validate(each) for each in raw]
-    assert len(made) == 3
+    assert len(made) == 5
     for given, automation in zip(raw, made, strict=True):
         assert set(given) <= set(AutomationCore.model_fields)
         assert set(given["trigger"]) <= set(EventTrigger.model_fields)
         assert isinstance(automation.trigger, EventTrigger)
         assert set(automation.name) <= {*string.ascii_letters, " "}, "the setup finds them by name"
+
+
+def test_every_outcome_that_is_not_well_has_its_automation() -> None:
+    from flows.clean import state_of
+    from tasks.records import Outcome
+    from tests.flows.reports import make_report
+
+    expected = {
+        event for each in load("automations.yaml")["automations"] for event in each["trigger"]["expect"]
+    }
+    for outcome in (Outcome.WITHHELD, Outcome.PARTLY_WITHHELD):
+        assert f"prefect.flow-run.{state_of(make_report(outcome=outcome)).name}" in expected
+    assert {"prefect.flow-run.Failed", "prefect.flow-run.Crashed"} <= expected
 
 
 def test_a_run_is_lost_only_after_many_heartbeats() -> None:

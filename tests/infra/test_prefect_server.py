@@ -146,8 +146,8 @@ def test_the_setup_makes_one_of_everything_however_often_it_runs(ready: Server) 
     assert queue["concurrency_limit"] == 1
     automations = sorted(each["name"] for each in ready.ask("/automations/filter", {}))
     ours = [name for name in automations if name.startswith("dicomflow ")]
-    assert len(ours) == len(set(ours)) == 3
-    assert len(automations) == 4, "ours and the trigger of the landing folder"
+    assert len(ours) == len(set(ours)) == 5
+    assert len(automations) == 6, "ours and the trigger of the landing folder"
     (schedule,) = deployments["landing"]["schedules"]
     assert schedule["active"] is False
 
