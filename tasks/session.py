@@ -20,8 +20,8 @@ import pyarrow.compute as pc
 from expectations.contracts import INSTANCES
 from expectations.measures import Measure
 from expectations.outcomes import GateResult
-from tasks.cohort import REASON, Number, search_run
 from expectations.rules import Action
+from tasks.cohort import REASON, Number, search_run
 from tasks.identities import (
     CLAIMS,
     PUBLISHED_BEFORE,
@@ -194,7 +194,7 @@ class Session:
             "series": series_table(instances),
             "studies": studies_table(instances),
         }
-        withheld = {**find_withheld(gate.judge(tables)), **dict.fromkeys(self.named, REASON)}
+        withheld = {**find_withheld(measures), **dict.fromkeys(self.named, REASON)}
         measures = gate.judge(tables)
         self.flagged.add(hash_column(_list_flagged(measures)))
         withheld = find_withheld(measures)
