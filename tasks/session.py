@@ -194,10 +194,9 @@ class Session:
             "series": series_table(instances),
             "studies": studies_table(instances),
         }
-        withheld = {**find_withheld(measures), **dict.fromkeys(self.named, REASON)}
         measures = gate.judge(tables)
         self.flagged.add(hash_column(_list_flagged(measures)))
-        withheld = find_withheld(measures)
+        withheld = {**find_withheld(measures), **dict.fromkeys(self.named, REASON)}
         if withheld:
             self.withheld.add(hash_column(pa.chunked_array([list(withheld)], pa.string())))
             studies, reasons = pa.array(list(withheld)), list(withheld.values())
