@@ -20,6 +20,7 @@ _SAMPLES: dict[pa.DataType, Any] = {
     pa.timestamp("us", tz="UTC"): datetime(2026, 11, 21, 22, 1, 2, 345678, tzinfo=UTC),
     pa.list_(pa.string()): ["one", "two"],
     pa.list_(pa.float64()): [0.1, -0.0],
+    pa.list_(pa.int32()): [1, -2],
 }
 
 
