@@ -95,7 +95,10 @@ def _private_elements(profile: Profile) -> str:
     if not profile.has(RETAIN_SAFE_PRIVATE):
         return "removed"
     count = sum(map(len, safe_elements().values()))
-    return f"{count:,} numbers and code strings of known creators kept if they are what they should be; others removed"
+    return (
+        f"{count:,} numbers and code strings of known creators kept if they are what they should be and no number "
+        "may be a moment (seconds since 1970, digits of a date); others removed"
+    )
 
 
 _GENERAL = (

@@ -2,7 +2,8 @@
 
 A private element means what its block's creator says, and nothing where nobody reserved the block. Known
 is what `data/safe_private.csv` lists by creator and element; its value has to be what the listed VR says,
-like that of any other element that is kept. Everything else that is private is removed.
+like that of any other element that is kept, and no number in it may be a moment: no table of VRs tells a
+count from a clock. Everything else that is private is removed.
 """
 
 from __future__ import annotations
@@ -15,9 +16,10 @@ from tasks.deid import keep
 from tasks.deid.allowed import NUMBER_VRS
 from tasks.deid.data import read_rows
 from tasks.deid.keep import Treatment
+from tasks.deid.moments import tells_moment
 from tasks.deid.work import Work
 from tasks.dicom.element import DataSet, Element
-from tasks.dicom.values import encode_text
+from tasks.dicom.values import encode_text, numbers_of
 
 ODD_GROUP = 0x00010000
 _PADDING = b"\0 "
@@ -37,6 +39,11 @@ _TEXT_IN_NUMBERS = re.compile(rb"[\x1b -\xfe]{4,}\0*|(?s:.*)%b{6}(?s:.*)" % _LET
 _TEXT_IN_FRACTIONS = re.compile(rb"(?s:.*)%b{8}(?s:.*)" % _LETTERS)
 _LONGEST_SEARCHED = 256
 """Bytes beyond which a private element is a table, and letters in it are chance."""
+_MEASURED = {
+    (0x0043, b"GEMS_PARM_01", 0x39): (1_000_000_000.0, 1_000_020_000.0),  # a b-value, and a flag beside it
+    (0x0019, b"GEMS_ACQU_01", 0x93): (1_270_000_000.0, 1_285_000_000.0),  # 0.1 Hz, protons at 3 T
+}
+"""Largest numbers that these elements are known to hold, least and most: inside, they are no seconds."""
 _DECIMAL = re.compile(rb"[-+0-9.eE \\]+\0?")
 
 
@@ -92,7 +99,23 @@ def keep_element(work: Work, element: Element, creator: bytes, path: str) -> Ele
     VR = _meant_vr(element.value, vrs) if element.VR == "UN" else element.VR
     if VR not in vrs or (VR in NUMBER_VRS and _spells_text(element.value, VR)):
         return None
-    return _TREATMENTS[VR](work, element._replace(VR=VR), path)
+    kept = _TREATMENTS[VR](work, element._replace(VR=VR), path)
+    if kept is None or VR == "CS" or not _tells_moment(kept, creator.strip(_PADDING)):
+        return kept
+    work.find("private-moment", path, element.tag, "BAD_DATE")
+    return None
+
+
+def _tells_moment(element: Element, creator: bytes) -> bool:
+    """Tell whether a number may be a moment, and is not what its element is known to measure."""
+    least, most = _MEASURED.get((element.tag >> 16, creator, element.tag & 0xFF), (0.0, 0.0))
+    return any(tells_moment(number) for number in _numbers_in(element) if not least <= number <= most)
+
+
+def _numbers_in(element: Element) -> Iterable[float]:
+    if element.VR in NUMBER_VRS:
+        return numbers_of(element)
+    return [float(part) for given in element.value.split(b"\\") if (part := given.strip(_PADDING))]
 
 
 def _spells_text(value: bytes, VR: str) -> bool:

@@ -29,7 +29,7 @@ from tasks.deid.data import TABLES, read_data, text_tables
 from tasks.deid.table import EDITION, Row, read_table
 from tasks.deid.text.classifier import classifier_version
 
-_DATA_VERSION = 3
+_DATA_VERSION = 4
 """Raised when code changes what equal data does, so that digests differ."""
 
 

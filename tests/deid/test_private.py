@@ -5,8 +5,10 @@ import pytest
 from tasks.deid.data import read_rows
 from tasks.deid.deidentify import Deidentifier
 from tasks.deid.private import creator_tag, safe_elements
+from tasks.dicom.dictionary import format_tag
 from tasks.dicom.element import DataSet, Element
 from tasks.dicom.values import encode_numbers
+from tasks.records import Finding
 from tests.deid.builders import deidentify, element, instance, nest
 
 CREATOR = Element(0x00190010, "LO", b"SIEMENS MR HEADER ")
@@ -143,3 +145,40 @@ def test_binary_numbers_are_kept_by_size(research: Deidentifier) -> None:
         owner.tag,
         whole.tag,
     }
+
+
+GE_ACQUISITION = Element(0x00190010, "LO", b"GEMS_ACQU_01")
+
+
+@pytest.mark.parametrize(
+    ("creator", "number", "VR", "value"),
+    [
+        (CREATOR, 0x0019100C, "IS", b"1614850000"),
+        (CREATOR, 0x0019100C, "IS", b"0\\1614850000"),
+        (CREATOR, 0x0019100C, "UN", b"20210304"),
+        (CREATOR, 0x0019100C, "IS", b"19570313"),
+        (GE_ACQUISITION, 0x00191093, "DS", b"1614850000.25 "),
+        (GE_ACQUISITION, 0x0019105A, "FL", encode_numbers("FL", 1614850000.0)),
+    ],
+    ids=["seconds", "beside a number", "digits under UN", "a birth date", "fractions", "a float"],
+)
+def test_a_private_number_that_may_be_a_moment_is_removed_and_reported(
+    creator: Element, number: int, VR: str, value: bytes, research: Deidentifier
+) -> None:
+    result = deidentify(research, instance(creator, Element(number, VR, value)))
+    assert not private_of(result.dataset)
+    assert Finding("private-moment", format_tag(number), "BAD_DATE") in result.findings
+
+
+@pytest.mark.parametrize(
+    ("creator", "number", "value"),
+    [(b"GEMS_PARM_01", 0x00431039, b"1000000800\\8\\\\0"), (b"GEMS_ACQU_01", 0x00191093, b"1276967490")],
+    ids=["a b-value", "a frequency"],
+)
+def test_large_numbers_known_to_measure_stay(
+    creator: bytes, number: int, value: bytes, research: Deidentifier
+) -> None:
+    owner = Element(number & 0xFFFF0000 | 0x10, "LO", creator)
+    VR = "IS" if number >> 16 == 0x0043 else "DS"
+    treated = deidentify(research, instance(owner, Element(number, VR, value))).dataset
+    assert treated[number].value == value
