@@ -572,6 +572,15 @@ _TABLE = (
         _AT_SOURCE_ZH,
     ),
     Reason(
+        "AGE_CONTRADICTED",
+        _S,
+        "value",
+        "The age is not what lies between birth date and study, so it was computed from them",
+        _AT_SOURCE,
+        "年龄与出生日期和检查日期不符，已据后两者重新计算",
+        _AT_SOURCE_ZH,
+    ),
+    Reason(
         "BAD_TIME_REPAIRED",
         _S,
         "value",

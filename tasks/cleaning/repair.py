@@ -11,7 +11,14 @@ from __future__ import annotations
 from datetime import date
 
 from tasks.cleaning.charset import CHARSET_RULES, Charset, settle_charset
-from tasks.cleaning.consistency import BIRTH_AFTER_STUDY, BIRTH_DATE, is_born_after_study
+from tasks.cleaning.consistency import (
+    AGE,
+    AGE_CONTRADICTED,
+    BIRTH_AFTER_STUDY,
+    BIRTH_DATE,
+    age_between,
+    is_born_after_study,
+)
 from tasks.cleaning.dates import LATEST_DATE
 from tasks.cleaning.formats import ELEMENT_FORMATS, Formats, formats_until, refuse
 from tasks.cleaning.numbers import (
@@ -74,6 +81,8 @@ def repair(
     repaired = walk.repair_scope(dataset, encodings, ())
     if is_born_after_study(repaired):
         repaired = walk.empty_birth_date(repaired)
+    elif age := age_between(repaired):
+        repaired = walk.replace_age(repaired, age)
     return repaired, tuple(walk.findings)
 
 
@@ -107,6 +116,7 @@ def all_rules(latest_date: date = LATEST_DATE) -> tuple[Rule, ...]:
         NUMBER_LENGTH,
         NUMBER_NOT_FINITE,
         BIRTH_AFTER_STUDY,
+        AGE_CONTRADICTED,
         *REQUIRED_RULES,
         *PIXEL_RULES,
     )
@@ -210,6 +220,11 @@ class _Walk:
         """Empty the birth date that contradicts the study."""
         self._note(BIRTH_AFTER_STUDY, BIRTH_DATE, ())
         return _edit(dataset, {BIRTH_DATE: Element(BIRTH_DATE, "DA")})
+
+    def replace_age(self, dataset: DataSet, age: bytes) -> DataSet:
+        """Put in place of the age what birth and examination say it was."""
+        self._note(AGE_CONTRADICTED, AGE, ())
+        return _edit(dataset, {AGE: Element(AGE, "AS", age)})
 
     def _note(self, rule: Rule, tag: int, trail: Trail, form: str | None = None) -> None:
         parents = "".join(f"{format_tag(parent)}[{number}]." for parent, number in trail)

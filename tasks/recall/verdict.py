@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple, NoReturn
 
-from tasks.cleaning.consistency import EXAMINATION_DATES, is_born_after_study
+from tasks.cleaning.consistency import EXAMINATION_DATES, age_between, is_born_after_study
 from tasks.cleaning.pixel_module import check_pixel_module
 from tasks.cleaning.required import check_required
 from tasks.deid.classes import needs_pixel_review, refuse_class
@@ -28,6 +28,7 @@ JUDGED = frozenset(EXAMINATION_DATES) | frozenset(
             *("PhotometricInterpretation", "BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation"),
             *("Rows", "Columns", "NumberOfFrames", "SamplesPerPixel", "PlanarConfiguration"),
             *("ImageOrientationPatient", "SharedFunctionalGroupsSequence", "PatientBirthDate"),
+            "PatientAge",
         ),
     )
 )
@@ -87,11 +88,11 @@ def judge(treated: dict[int, Treated], payload: Payload | None, cleans_content: 
     Raises
     ------
     Unusual
-        If its dates contradict each other, which cleaning has to mend.
+        If its dates contradict each other or the age, which cleaning has to mend.
     """
     original = _Judged((tag, one.original) for tag, one in treated.items())
     repaired = _Judged((tag, one.repaired) for tag, one in treated.items())
-    if is_born_after_study(repaired):
+    if is_born_after_study(repaired) or age_between(repaired):
         raise Unusual
     has_pixels = payload is not None
     compressed = payload is not None and payload.encapsulated

@@ -4,8 +4,12 @@ import time
 
 import pytest
 
+from tasks.deid.actions import OPTIONS
 from tasks.deid.deidentify import Deidentifier
+from tasks.deid.key import load_key
+from tasks.deid.rules import make_profile
 from tasks.dicom.dictionary import tag_of, vr_of
+from tests.builders import KEY_TEXT
 from tests.deid.builders import dataset, deidentify, element, instance
 
 
@@ -190,3 +194,13 @@ def test_no_value_is_slow_to_judge(keyword: str, value: bytes, research: Deident
     started = time.process_time()
     deidentify(research, instance(**{keyword: value}))
     assert time.process_time() - started < 1
+
+
+@pytest.mark.parametrize("dates", ["retain-modified-dates", "retain-full-dates"])
+def test_no_option_tells_when_somebody_was_born(dates: str) -> None:
+    """So a generalised age is not undone by a date beside it."""
+    options = tuple(option for name, option in OPTIONS.items() if not name.endswith("dates") or name == dates)
+    deidentifier = Deidentifier(load_key(text=KEY_TEXT), make_profile("all", "", options))
+    treated = deidentify(deidentifier, instance(PatientBirthDate="19200101", PatientAge="103Y")).dataset
+    assert treated[tag_of("PatientBirthDate")].value == b""
+    assert treated[tag_of("PatientAge")].value == b"090Y"

@@ -199,6 +199,7 @@ DAMAGES: dict[str, tuple[Callable[[], bytes], ...]] = {
             explicit(0x00081030, "UT", b"", 0xFFFFFFFF) + SEQUENCE_END, before="ManufacturerModelName"
         ),
     ),
+    "AGE_CONTRADICTED": (lambda: with_value("PatientAge", b"011Y"),),
     "BIRTH_AFTER_STUDY": (lambda: with_value("PatientBirthDate", b"20240101"),),
     "CHARSET_INVALID": (
         lambda: edited(

@@ -110,6 +110,23 @@ def test_what_one_iod_requires_is_not_recalled_for_another(first: str) -> None:
         assert required is uid.endswith("2.1")
 
 
+def test_an_age_is_judged_by_the_dates_of_its_own_instance(deidentifier: Deidentifier) -> None:
+    cleaner, told = Cleaner(deidentifier), []
+    for age, born in (("045Y", "19780101"), ("045Y", "19200101"), ("045Y", "19780101"), ("011Y", "19780101")):
+        common = ct_instance()
+        common.StudyDate, common.PatientBirthDate, common.PatientAge = "20230115", born, age
+        source = Buffer(part10(common))
+        quick, careful = (
+            cleaner.clean(source, pixels=False),
+            clean_instance(source, deidentifier, pixels=False),
+        )
+        assert isinstance(quick, CleanInstance)
+        assert isinstance(careful, CleanInstance)
+        assert quick.head == careful.head
+        told.append(quick.head[quick.head.index(b"\x10\0\x10\x10AS\4\0") + 8 :][:4])
+    assert told == [b"045Y", b"090Y", b"045Y", b"045Y"]
+
+
 def test_a_file_meets_the_same_end_when_it_comes_again(deidentifier: Deidentifier) -> None:
     cleaner = Cleaner(deidentifier)
     for path in bundled_files()[::3]:
