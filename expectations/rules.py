@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -118,6 +118,8 @@ class Rule(BaseModel):
         Order of rules, lowest first: the first that withholds a study is the reason in the ledger.
     condition
         Values a row must have for the rule to look at it, by column; empty for every row.
+    unless
+        Options of the profile (PS3.15 E.3) under any of which the rule is not in force.
     column
         Columns the expectation judges, each by itself, or the two it compares.
     drift
@@ -139,6 +141,7 @@ class Rule(BaseModel):
     severity: Severity
     scope: Scope
     condition: dict[str, list[Any]] = {}
+    unless: frozenset[Annotated[str, Field(pattern=r"^[a-z]+(-[a-z]+)*$")]] = frozenset()
     expectation: str
     column: Annotated[tuple[str, ...], BeforeValidator(_make_tuple)]
     drift: Drift | None = None
@@ -185,18 +188,31 @@ class RuleTable:
     Attributes
     ----------
     rules
-        Every rule by priority and id, the disabled ones included.
+        Every rule by priority and id, those that are not in force included.
+    options
+        Of the run's profile; a rule that speaks of one of them in `unless` is not in force.
     digest
-        SHA-256 of the enabled rules as canonical JSON: equal rules, equal digest, whatever the layout.
+        SHA-256 of the rules in force as canonical JSON: equal rules, equal digest, whatever the layout.
     """
 
     rules: tuple[Rule, ...]
     digest: str
+    options: frozenset[str] = frozenset()
 
     @property
     def enabled(self) -> tuple[Rule, ...]:
         """The rules in force, by priority and id."""
-        return tuple(rule for rule in self.rules if rule.enabled)
+        return _in_force(self.rules, self.options)
+
+    def under(self, options: Collection[str]) -> RuleTable:
+        """Give the table of a run whose profile has these options, by name."""
+        chosen = frozenset(options)
+        return RuleTable(self.rules, _digest(_in_force(self.rules, chosen)), chosen)
+
+    @property
+    def options_named(self) -> frozenset[str]:
+        """The options that a rule speaks of."""
+        return frozenset().union(*(rule.unless for rule in self.rules))
 
 
 class RulesError(MistakesError):
@@ -229,13 +245,23 @@ def load_rules(source: Path | bytes = DEFAULT_RULES) -> RuleTable:
     if mistakes:
         raise RulesError(name, mistakes)
     rules = tuple(sorted(file.rules, key=lambda rule: (rule.priority, rule.id)))
-    return RuleTable(rules, _digest(rules))
+    return RuleTable(rules, _digest(_in_force(rules, frozenset())))
+
+
+def _in_force(rules: Iterable[Rule], options: frozenset[str]) -> tuple[Rule, ...]:
+    return tuple(rule for rule in rules if rule.enabled and not rule.unless & options)
 
 
 def _digest(rules: Iterable[Rule]) -> str:
-    """Hash the enabled rules in the order of their ids."""
-    records = sorted((rule.model_dump(mode="json") for rule in rules if rule.enabled), key=lambda r: r["id"])
+    """Hash rules in the order of their ids."""
+    dumped = (rule.model_dump(mode="json") for rule in rules)
+    records = sorted((_without_order(record) for record in dumped), key=lambda record: record["id"])
     return hashlib.sha256(json.dumps(records, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def _without_order(record: dict[str, Any]) -> dict[str, Any]:
+    """Put options into an order: a set has another in each process."""
+    return record | {"unless": sorted(record["unless"])}
 
 
 def _find_mistakes(rules: Iterable[Rule], document: LocatedYaml) -> Iterator[Mistake]:

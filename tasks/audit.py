@@ -57,7 +57,7 @@ def audit(plan: RunPlan) -> AuditReport:
     check_held(store, plan)
     if store.exists(staging.audit):
         return load_record(AuditReport, store.read(staging.audit))
-    rules = load_rules(store.read(staging.rules))
+    rules = load_rules(store.read(staging.rules)).under(plan.options)
     try:
         with scratch_folder(store, staging) as scratch:
             session = Session.open(store, staging, scratch, columns_kept_together(rules))

@@ -52,7 +52,7 @@ def describe(profile: str, rules: bytes, *, whole: bool = True) -> Description:
             Line(
                 rule["id"], f"{rule['severity']}, {rule['scope']}", f"{rule['title']}: {rule['description']}"
             )
-            for rule in describe_rules(load_rules(rules))
+            for rule in describe_rules(load_rules(rules).under([option.name for option in loaded.options]))
         ),
         tuple(Line(ids, "text", meaning) for ids, meaning in describe_detectors())
         if loaded.cleans_texts
@@ -68,13 +68,15 @@ def default_rules() -> bytes:
 def site_sections(profile: str, rules: bytes) -> tuple[Section, ...]:
     """Give the description as the run page shows it."""
     described = describe(profile, rules, whole=False)
+    options = [option.name for option in load_profile(profile).options]
     return (
         Section("Removed, replaced and kept", tuple((line.subject, line.sentence) for line in described[0])),
         Section("Repaired", tuple((line.subject, line.sentence) for line in described[1])),
         Section(
             "Checked",
             tuple(
-                (rule["id"], rule["title"], rule["description"]) for rule in describe_rules(load_rules(rules))
+                (rule["id"], rule["title"], rule["description"])
+                for rule in describe_rules(load_rules(rules).under(options))
             ),
         ),
     )

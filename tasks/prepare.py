@@ -26,6 +26,7 @@ from pydantic import BaseModel
 from expectations.rules import DEFAULT_RULES, RulesError, load_rules
 from tasks import layout
 from tasks.attempts import Begun, Ended, bury_dead, end_attempt
+from tasks.deid.actions import OPTIONS
 from tasks.deid.key import Key
 from tasks.deid.profile import load_profile
 from tasks.deid.pseudonyms import Pseudonyms, is_mapped
@@ -160,7 +161,7 @@ def make_plan(settings: Settings, selection: Selection | None = None) -> RunPlan
         _check_replay(settings, selection)
     check_address(_absolute(settings.target))
     key = load_project_key(settings)
-    rules = read_rules(settings)
+    rules, profile = read_rules(settings), load_profile(settings.profile)
     outputs = tuple(sorted(settings.outputs))
     pseudonyms = Pseudonyms(key)
     selection = None if selection is None else _as_published(selection, pseudonyms)
@@ -172,9 +173,7 @@ def make_plan(settings: Settings, selection: Selection | None = None) -> RunPlan
         target=_absolute(settings.target),
         outputs=outputs,
         profile=settings.profile,
-        fingerprint=_fingerprint(
-            taken, key, load_profile(settings.profile).digest, rules, outputs, *_strictness(settings)
-        ),
+        fingerprint=_fingerprint(taken, key, profile.digest, rules, outputs, *_strictness(settings)),
         key_check=key.check_value,
         started_at=utc_now(),
         key_file=str(settings.key_file.absolute()) if settings.key_file else None,
@@ -191,6 +190,7 @@ def make_plan(settings: Settings, selection: Selection | None = None) -> RunPlan
         lineage_url=settings.lineage_url,
         replay=selection,
         identities=settings.identities,
+        options=tuple(sorted(option.name for option in profile.options)),
     )
 
 
@@ -249,13 +249,18 @@ def read_rules(settings: Settings) -> bytes:
     """
     try:
         content = _read_table(settings)
-        load_rules(content)
+        table = load_rules(content)
     except OSError:
         raise ConfigurationError(
             "The rule table cannot be read. Give --rules the path of a YAML file, or its s3:// URI."
         ) from None
     except RulesError as error:
         raise ConfigurationError(f"The rule table has mistakes. {error}") from None
+    if unknown := sorted(table.options_named - OPTIONS.keys()):
+        raise ConfigurationError(
+            f"The rule table has mistakes. `unless` names {', '.join(unknown)}, which no profile can have; "
+            f"available: {', '.join(sorted(OPTIONS))}."
+        )
     return content
 
 

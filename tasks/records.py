@@ -169,6 +169,8 @@ class RunPlan:
         Id of this attempt at the run.
     fence
         Fencing token of the lease it is made under; 0 where the target is locked and not leased.
+    options
+        Of the profile, by name: some rules of the gate are not in force under one.
     """
 
     run_id: str
@@ -197,6 +199,7 @@ class RunPlan:
     replay: Selection | None = None
     attempt: str = ""
     fence: int = 0
+    options: tuple[str, ...] = ()
 
     @property
     def kind(self) -> RunKind:

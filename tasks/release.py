@@ -24,6 +24,7 @@ import pyarrow.compute as pc
 from expectations.contracts import INSTANCES, LEDGER
 from expectations.rules import DEFAULT_RULES, RuleTable, load_rules
 from tasks import layout
+from tasks.deid.actions import OPTIONS
 from tasks.dicom.buffer import Buffer
 from tasks.dicom.json_model import header_json
 from tasks.dicom.reader import read_header
@@ -232,7 +233,8 @@ def _check(store: Store, rows: pa.Table, ledger: pa.Table, rules: RuleTable) -> 
     PrivacyError
         With the ids of the rules, or what differs; nothing was moved.
     """
-    protecting = {name for table in (rules, load_rules(DEFAULT_RULES)) for name in _protecting(table)}
+    tables = (rules, load_rules(DEFAULT_RULES))
+    protecting = {name for table in tables for name in _protecting(table)}
     reasons = set(ledger["reason"].drop_null().to_pylist())
     # What is no rule of the table is a reason code: an identifier that was found, and nobody's to overrule.
     if broken := sorted(reason for reason in reasons if reason in protecting or not _RULE.fullmatch(reason)):
@@ -241,7 +243,7 @@ def _check(store: Store, rows: pa.Table, ledger: pa.Table, rules: RuleTable) -> 
 
     beside = _published_beside(store, rows)
     together = pa.concat_tables([rows.select(beside.schema.names).cast(beside.schema), beside])
-    for table in (rules, load_rules(DEFAULT_RULES)):
+    for table in (table.under(_options_of(rows)) for table in tables):
         gate = Gate(choose(table, _protecting(table)))
         measures = by_rules(gate.judge(judge_tables(together)))
         if broken := sorted({measure.check.rule_id for measure in measures if not measure.success}):
@@ -252,6 +254,14 @@ def _check(store: Store, rows: pa.Table, ledger: pa.Table, rules: RuleTable) -> 
                 "A withheld file is not the one that was judged. Nothing is released; run `dicomflow replay` to make "
                 "the study again from its source."
             )
+
+
+def _options_of(rows: pa.Table) -> frozenset[str]:
+    """Give the options under which every one of the objects was de-identified, by what we wrote into them."""
+    said = [frozenset(codes or ()) for codes in rows["deidentification_codes"].to_pylist()]
+    return frozenset(
+        name for name, option in OPTIONS.items() if said and all(option.code in codes for codes in said)
+    )
 
 
 def _protecting(table: RuleTable) -> list[str]:

@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 
+from expectations.rules import DEFAULT_RULES
 from tasks import emit as emit_module
 from tasks import layout
 from tasks.audit import audit
 from tasks.emit import emit
+from tasks.errors import ConfigurationError
 from tasks.publish import publish
 from tasks.records import AuditReport, RunReport
 from tasks.staged import decided_parts
@@ -116,3 +118,35 @@ def test_what_is_published_of_a_study_is_judged_with_what_comes_later(
         shutil.rmtree(tmp_path / "target")
         shutil.rmtree(tmp_path / "source")
     assert evaluated == [7, 7]
+
+
+RETAINING = """
+name: retaining
+options: [retain-uids, retain-full-dates, clean-descriptors]
+"""
+
+
+def test_a_profile_publishes_what_it_retains(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The shipped table refuses original UIDs and dates, unless the run's profile is there to retain them."""
+    write_study(tmp_path / "source", study=1, patient=1, instances=2, FrameOfReferenceUID=f"{ROOT}.77")
+    profile = tmp_path / "retaining.yaml"
+    profile.write_text(RETAINING)
+    with PlainRun(tmp_path, monkeypatch, options={"profile": str(profile)}) as run:
+        run.process(run.discover())
+        verdicts, decided, _, tables = end(run, tmp_path, monkeypatch)
+    assert {row["state"] for row in decided} == {"published"}
+    assert not {"R010", "R014", "R016"} & {rule.rule_id for rule in verdicts.rules}
+    (study,) = tables[layout.STUDIES]
+    assert study["StudyInstanceUID"].startswith(ROOT)
+    assert study["StudyDate"] is not None
+
+
+def test_a_rule_names_only_options_that_there_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_study(tmp_path / "source", instances=1)
+    rules = tmp_path / "rules.yaml"
+    rules.write_bytes(DEFAULT_RULES.read_bytes().replace(b"[retain-full-dates]", b"[retain-all-dates]"))
+    with (
+        pytest.raises(ConfigurationError, match="names retain-all-dates"),
+        PlainRun(tmp_path, monkeypatch, options={"rules": str(rules)}),
+    ):
+        pass

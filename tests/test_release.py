@@ -38,10 +38,16 @@ def rules(tmp_path: Path) -> str:
 @pytest.fixture
 def withheld(tmp_path: Path, rules: str, monkeypatch: pytest.MonkeyPatch) -> tuple[PlainRun, str]:
     """A target with a study that passed and one that R041 withheld; and the UID of that."""
+    return withhold(tmp_path, monkeypatch, {"rules": rules})
+
+
+def withhold(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: dict[str, str]
+) -> tuple[PlainRun, str]:
     monkeypatch.setattr(emit_module, "leave_artifact", lambda report: None)  # noqa: ARG005
     write_study(tmp_path / "source", instances=3)
     write_study(tmp_path / "source", study=2, patient=2, instances=2, KVP=None)
-    with PlainRun(tmp_path, monkeypatch, options={"rules": rules}) as run:
+    with PlainRun(tmp_path, monkeypatch, options=options) as run:
         run.process(run.discover())
         verdicts = audit.fn(run.plan)
         publish.fn(run.plan)
@@ -85,6 +91,17 @@ def test_a_person_releases_a_study_once_and_it_is_written_down(withheld: tuple[P
     assert len(decisions(run)) == 1
     with PlainRun(run.root, run.monkeypatch, options=run.options) as later:
         assert later.discover().listing.settled == {"published": 5}
+
+
+@pytest.mark.e2e
+def test_a_study_whose_uids_were_retained_on_purpose_can_be_released(
+    tmp_path: Path, rules: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    profile = tmp_path / "retaining.yaml"
+    profile.write_text("name: retaining\noptions: [retain-uids]\n")
+    run, study = withhold(tmp_path, monkeypatch, {"rules": rules, "profile": str(profile)})
+    released = release.release(run.settings, [study], reason="Phantom, no tube", who="reviewer")
+    assert released.studies == (study,)
 
 
 @pytest.mark.e2e

@@ -236,3 +236,12 @@ def test_every_rule_in_force_is_described() -> None:
 def test_no_rule_looks_at_the_header() -> None:
     looked_at = {name for rule in load_rules().rules for name in (*rule.column, *rule.condition)}
     assert looked_at.isdisjoint(UNJUDGED)
+
+
+def test_a_rule_is_not_in_force_under_an_option_that_it_excepts() -> None:
+    table = load_rules()
+    for option, gone in (("retain-uids", {"R010", "R016"}), ("retain-full-dates", {"R014"})):
+        under = table.under([option, "clean-graphics"])
+        assert {rule.id for rule in table.enabled} - {rule.id for rule in under.enabled} == gone
+        assert under.digest != table.digest
+    assert table.under(["clean-graphics"]).digest == table.digest
