@@ -41,3 +41,17 @@ class MaintainParameters(BaseModel):
     def retention(self) -> Retention:
         """Give the retention that the parameters say."""
         return Retention(self.table_days, self.staging_days, self.docs_days)
+
+
+class RevalidateParameters(BaseModel):
+    """Parameters of `flows.revalidate.revalidate`."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, hide_input_in_errors=True, title="Verify what is published"
+    )
+
+    read_contents: bool = Field(
+        True,
+        title="Read and hash every published file",
+        description="Takes as long as reading the target does. Without it, names and sizes are compared only.",
+    )

@@ -64,6 +64,7 @@ def test_the_three_pools_run_the_same_deployments(file: str) -> None:
         "on-demand",
         "replay",
         "maintain",
+        "revalidate",
     }
 
 
@@ -97,6 +98,10 @@ def test_schedules_are_ones_that_prefect_can_make(file: str) -> None:
     assert IntervalSchedule(
         interval=timedelta(seconds=landing["interval"]), anchor_date=landing["anchor_date"]
     )
+    for name in ("maintain", "revalidate"):
+        (weekly,) = schedules[name]
+        assert CronSchedule(cron=weekly["cron"], timezone=weekly["timezone"])
+        assert weekly["active"] is True
     assert nightly["active"] is True
     assert landing["active"] is False, "a site without a landing folder would run it every quarter of an hour"
 
