@@ -43,9 +43,14 @@ fi
 prefect --no-prompt deploy --all --prefect-file "$file"
 
 # An automation has no key but its id, so those of the same names are replaced.
-while read -r name; do
-    prefect --no-prompt automation delete "$name" >/dev/null 2>&1 || true
-done < <(sed -n 's/^  - name: //p' "$here/automations.yaml")
+sed -n 's/^  - name: //p' "$here/automations.yaml" | python3 -c '
+import sys
+from prefect.client.orchestration import get_client
+with get_client(sync_client=True) as client:
+    for name in sys.stdin.read().splitlines():
+        for automation in client.read_automations_by_name(name):
+            client.delete_automation(automation.id)
+'
 automations=$(mktemp --suffix .yaml)
 trap 'rm -f "$automations"' EXIT
 if [ -n "${NOTIFY_BLOCK_ID:-}" ]; then

@@ -1,4 +1,4 @@
-"""prefect-setup.sh against a real server, and what it is for: two deployments of a target never run at once."""
+"""prefect-setup.sh against a real server: schedules fire, and two deployments of a target never run at once."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ import pytest
 
 from tests.builders import write_study
 from tests.e2e.runs import Place, states_of
-from tests.infra.files import INFRA, services
+from tests.infra.files import INFRA, read, services
 from tests.peers.postgresql import postgresql
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(500)]
@@ -140,7 +140,7 @@ def ready(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Server:
 
 def test_the_setup_makes_one_of_everything_however_often_it_runs(ready: Server) -> None:
     deployments = {each["name"]: each for each in ready.ask("/deployments/filter", {})}
-    assert set(deployments) == {"nightly", "landing", "on-demand", "replay", "maintain"}
+    assert set(deployments) == {"nightly", "landing", "on-demand", "replay", "maintain", "revalidate"}
     assert {each["work_queue_name"] for each in deployments.values()} == {"research"}
     (queue,) = (each for each in ready.ask("/work_queues/filter", {}) if each["name"] == "research")
     assert queue["concurrency_limit"] == 1
@@ -166,37 +166,78 @@ def test_metrics_are_where_prometheus_asks_for_them(server: Server) -> None:
     assert "process_cpu_seconds_total" in served
 
 
-def test_runs_of_one_target_wait_for_each_other(ready: Server, tmp_path: Path) -> None:
-    place = Place(tmp_path)
+@dataclass(frozen=True)
+class Ended:
+    """What the API tells of the runs of all deployments, and what they published."""
+
+    runs: list[dict[str, Any]]
+    states: dict[str, int]
+
+    def of(self, deployments: list[dict[str, Any]], name: str) -> list[dict[str, Any]]:
+        """Runs of a deployment, by its name."""
+        (deployment,) = (each for each in deployments if each["name"] == name)
+        return [run for run in self.runs if run["deployment_id"] == deployment["id"]]
+
+
+@pytest.fixture(scope="module")
+def ended(ready: Server, tmp_path_factory: pytest.TempPathFactory) -> Ended:
+    """Three runs of one target, each begun in its own way: by the clock, by an event, by a person."""
+    place = Place(tmp_path_factory.mktemp("runs"))
     write_study(place.source, instances=3)
-    config = tmp_path / "nightly.toml"
+    config, deployed = place.root / "nightly.toml", place.root / "prefect.yaml"
     config.write_text(f'source = "{place.source}"\ntarget = "{place.target}"\nworkers = 1\n')
     environment = place.environment(**ready.environment, DICOMFLOW_CONFIG=str(config))
+    # The same file, but its night comes every minute.
+    deployed.write_text(read("prefect.yaml").replace('cron: "0 2 * * *"', 'cron: "* * * * *"'))
 
     def prefect(*arguments: str) -> None:
-        subprocess.run(
+        done = subprocess.run(
             [PREFECT, "--no-prompt", *arguments],
             env=environment,
-            check=True,
+            cwd=place.root,
+            check=False,
             capture_output=True,
+            text=True,
             timeout=120,
         )
-
-    # Of the three runs the one that an event starts fails: its configuration file is not on this machine.
-    prefect("event", "emit", "dicomflow.landing.complete", "--resource-id", "dicomflow.landing.research")
-    prefect("deployment", "run", "dicomflow-clean/nightly")
-    prefect("deployment", "run", "dicomflow-clean/on-demand")
+        assert done.returncode == 0, done.stdout + done.stderr
 
     def runs() -> list[dict[str, Any]]:
-        query = {"flow_runs": {"state": {"type": {"not_any_": ["SCHEDULED"]}}}}
+        query = {"flow_runs": {"state": {"type": {"any_": ["COMPLETED", "FAILED", "CRASHED"]}}}}
         found: list[dict[str, Any]] = ready.ask("/flow_runs/filter", query)
         return found
 
+    prefect("deploy", "--all", "--prefect-file", str(deployed))
+    # This run fails: its configuration file is not on this machine.
+    prefect("event", "emit", "dicomflow.landing.complete", "--resource-id", "dicomflow.landing.research")
+    prefect("deployment", "run", "dicomflow-clean/on-demand")
     worker = ["worker", "start", "--pool", "dicomflow", "--type", "process"]
-    with _running([PREFECT, *worker], environment, tmp_path / "worker.log"):
-        _wait("three runs end", 300, lambda: len([run for run in runs() if run["end_time"]]) >= 3)
-    ended = sorted(runs(), key=lambda run: str(run["start_time"]))
-    assert sorted(run["state_type"] for run in ended) == ["COMPLETED", "COMPLETED", "FAILED"]
-    for before, after in itertools.pairwise(ended):
+    with _running([PREFECT, *worker], environment, place.root / "worker.log"):
+        _wait(
+            "a run of each of three deployments ends",
+            300,
+            lambda: len({run["deployment_id"] for run in runs()}) == 3,
+        )
+        found = runs()
+    return Ended(found, states_of(place.target))
+
+
+def test_a_schedule_fires_by_itself_and_its_run_finishes(ready: Server, ended: Ended) -> None:
+    nightly = ended.of(ready.ask("/deployments/filter", {}), "nightly")
+    assert nightly
+    for run in nightly:
+        assert (run["auto_scheduled"], run["created_by"]["type"]) == (True, "SCHEDULE")
+        assert run["state_type"] == "COMPLETED"
+        assert run["start_time"] >= run["expected_start_time"]
+        assert run["parameters"] == {}
+    assert ended.states == {"published": 3}
+
+
+def test_runs_of_one_target_wait_for_each_other(ready: Server, ended: Ended) -> None:
+    (landing,) = ended.of(ready.ask("/deployments/filter", {}), "landing")
+    assert landing["state_type"] == "FAILED"
+    others = [run for run in ended.runs if run["id"] != landing["id"]]
+    assert {run["state_type"] for run in others} == {"COMPLETED"}
+    in_turn = sorted(ended.runs, key=lambda run: str(run["start_time"]))
+    for before, after in itertools.pairwise(in_turn):
         assert before["end_time"] <= after["start_time"]
-    assert states_of(place.target) == {"published": 3}
