@@ -12,8 +12,16 @@ from tests.peers.haproxy import FaultProxy, fault_proxy
 _MEMORY = Path("/dev/shm")  # noqa: S108 - a file system in memory, where there is one
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run what is quick first: a broken domain function must not wait for twenty runs of the flow."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Run what is quick first, and what takes minutes when it is asked for by its marker alone.
+
+    A broken domain function must not wait for twenty runs of the flow, and no choice of other markers may
+    bring hours of long tests along.
+    """
+    if "long" not in config.option.markexpr.split():
+        long = [item for item in items if item.get_closest_marker("long") is not None]
+        config.hook.pytest_deselected(items=long)
+        items[:] = [item for item in items if item.get_closest_marker("long") is None]
     items.sort(key=lambda item: item.get_closest_marker("e2e") is not None)
 
 
