@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from tasks.records import Outcome, RunReport, State
+from tasks.records import Outcome, RunKind, RunReport, State
 from tasks.site.formats import seconds_between
 
 Unit = Literal["percent", "objects", "rate", "number"]
@@ -27,6 +27,8 @@ class RunSummary:
         Elements without a value, and all elements of its instances.
     broken
         Rules that something broke.
+    kind
+        A replay takes again what was held back, and says nothing about what the source holds.
     """
 
     run_id: str
@@ -44,6 +46,7 @@ class RunSummary:
     gaps: int = 0
     values: int = 0
     broken: int = 0
+    kind: RunKind = RunKind.CLEAN
 
     def count(self, state: State) -> int:
         """Give the number of objects in `state`."""
@@ -126,11 +129,12 @@ def summarize_run(report: RunReport) -> RunSummary:
         gaps=sum(report.nulls.values()),
         values=report.instances * len(report.nulls),
         broken=len({rule.rule_id for rule in report.rules if not rule.success}),
+        kind=report.kind,
     )
 
 
 def trace_runs(runs: Sequence[RunSummary]) -> tuple[Trend, ...]:
-    """Follow the figures of the runs themselves, of those that read anything.
+    """Follow the figures of the runs themselves, of those over the source that read anything.
 
     Parameters
     ----------
@@ -139,7 +143,7 @@ def trace_runs(runs: Sequence[RunSummary]) -> tuple[Trend, ...]:
     """
     traced: dict[tuple[str, Unit], list[tuple[str, float]]] = {}
     for run in runs:
-        if run.read <= 0:
+        if run.read <= 0 or run.kind == RunKind.REPLAY:
             continue
         seconds = seconds_between(run.started_at, run.ended_at)
         figures: tuple[tuple[str, Unit, float, float | None], ...] = (

@@ -118,6 +118,7 @@ def render_run_page(story: RunStory, language: Language = ENGLISH) -> str:
         counts=tabulate.count_states(report),
         states=tabulate.tabulate_states(report, language),
         reasons=tabulate.tabulate_reasons(report, messages, language),
+        alerts=tabulate.find_alerts(report, messages),
         broken=tabulate_rules(broken, "Rules that something broke", evidence.validation, language),
         passed=tabulate_rules(passed, "Rules that nothing broke", evidence.validation, language),
         findings=tabulate.tabulate_findings(report, messages),

@@ -13,7 +13,8 @@ from typing import NamedTuple
 from expectations.contracts import Contract
 from expectations.language import ENGLISH, Language
 from tasks.dicom.dictionary import format_tag
-from tasks.records import RunReport, State
+from tasks.reasons import REASONS
+from tasks.records import RunKind, RunReport, State
 from tasks.site.formats import (
     NONE,
     format_bytes,
@@ -154,6 +155,15 @@ def tabulate_reasons(report: RunReport, messages: Mapping[str, str], language: L
         for rule in report.rules
     }
     return _tabulate_codes("Reasons", "Objects", report.reasons, rules | dict(messages))
+
+
+def find_alerts(report: RunReport, messages: Mapping[str, str]) -> dict[str, str]:
+    """Give the reasons that somebody has to know of today, each with what to do next."""
+    return {
+        code: messages.get(code, NONE)
+        for code in sorted(report.reasons)
+        if code in REASONS and REASONS[code].alert
+    }
 
 
 def tabulate_findings(report: RunReport, messages: Mapping[str, str]) -> Table:
@@ -331,10 +341,14 @@ def _tabulate_codes(caption: str, unit: str, counts: Mapping[str, int], messages
     return fold_rows(caption, headings, rows)
 
 
+def _tell_kind(run: RunSummary, language: Language) -> str:
+    return language.say("replay") if run.kind == RunKind.REPLAY else ""
+
+
 def _tabulate_run(run: RunSummary, language: Language) -> tuple[Cell, ...]:
     page = language.name_page(f"runs/{run.run_id}/index.html")
     return (
-        Link(page, format_moment(run.started_at, language)),
+        Link(page, format_moment(run.started_at, language), _tell_kind(run, language)),
         OUTCOMES[run.outcome],
         format_count(run.listed),
         *(format_count(run.count(state)) for state in State),

@@ -12,7 +12,7 @@ import pytest
 from expectations.contracts import CONTRACTS
 from expectations.language import ENGLISH, Language
 from tasks.errors import ContractError
-from tasks.records import Outcome, RunReport
+from tasks.records import Outcome, RunKind, RunReport
 from tasks.site.history import summarize_run
 from tasks.site.pages import (
     Evidence,
@@ -37,6 +37,31 @@ LANGUAGES = load_languages()
 
 def render_report(report: RunReport, language: Language = ENGLISH) -> Node:
     return read_page(render_run_page(RunStory(report), language))
+
+
+def test_an_alert_a_replay_and_what_was_left_alone_are_told_in_both_languages(site: Site) -> None:
+    report = dataclasses.replace(
+        site.report, reasons={"INTERNAL_ERROR": 1, "TRUNCATED": 2}, young=3, kind=RunKind.REPLAY
+    )
+    messages = {language.code: {"INTERNAL_ERROR": f"what to do <{language.code}>"} for language in LANGUAGES}
+    words = {
+        "en": ("Alert", "A replay:", "3 objects changed", "replay"),
+        "zh-Hans": ("警报", "重放：", "3 个对象刚刚", "重放"),
+    }
+    for language in LANGUAGES:
+        page = read_page(render_run_page(RunStory(report, messages), language))
+        (alert,) = [
+            node.words
+            for node in page.all("p")
+            if node.attributes.get("class") == "verdict bad" and "INTERNAL_ERROR" in node.text
+        ]
+        assert f"what to do <{language.code}>" in alert
+        assert [word for word in words[language.code][:3] if word not in page.words] == []
+        history = [*site.history, summarize_run(dataclasses.replace(report, run_id="replayed"))]
+        shown = read_page(render_index(history, language)).text
+        assert words[language.code][3] in shown
+    quiet = render_report(site.report).text
+    assert not [word for word in words["en"] if word in quiet]
 
 
 def render_all(site: Site) -> dict[str, str]:
