@@ -188,9 +188,9 @@ class LocalStore:
             self.write_unsynced(f"{prefix}/{path.relative_to(folder).as_posix()}", _read_parts(path))
 
     @explained(DELETE_IN_TARGET)
-    def sweep(self, prefix: str = "", *, older_than_seconds: float) -> int:
+    def sweep(self, prefix: str = "", *, older_than_seconds: float, deep: bool = True) -> int:
         """Remove what killed writers left unfinished."""
-        return sweep_tree(self._folder(prefix), before=time.time() - older_than_seconds)
+        return sweep_tree(self._folder(prefix), before=time.time() - older_than_seconds, deep=deep)
 
     def url(self, key: str) -> str:
         """Name an object for a report or an event."""

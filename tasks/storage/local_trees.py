@@ -25,11 +25,11 @@ def scan_folder(folder: Path) -> list[os.DirEntry[str]]:
         return []
 
 
-def walk_files(folder: Path) -> Iterator[Path]:
+def walk_files(folder: Path, *, deep: bool = True) -> Iterator[Path]:
     """Yield every finished and unfinished file below `folder`, one folder in memory at a time."""
     for entry in scan_folder(folder):
         if entry.is_dir(follow_symlinks=False):
-            yield from walk_files(Path(entry))
+            yield from walk_files(Path(entry)) if deep else ()
         else:
             yield Path(entry)
 
@@ -76,10 +76,10 @@ def settle_tree(folder: Path, *, folder_mode: int, file_mode: int) -> None:
     folder.chmod(folder_mode)
 
 
-def sweep_tree(folder: Path, *, before: float) -> int:
+def sweep_tree(folder: Path, *, before: float, deep: bool = True) -> int:
     """Remove unfinished files last written before `before` (seconds since 1970); return how many."""
     count = 0
-    for path in walk_files(folder):
+    for path in walk_files(folder, deep=deep):
         if path.name.startswith(TEMPORARY_PREFIX) and _is_older(path, before):
             path.unlink(missing_ok=True)
             count += 1

@@ -161,8 +161,10 @@ class S3Store:
                 self._upload_files(folder, group[start : start + _FILES_AT_ONCE], prefix)
 
     @explained(DELETE_IN_TARGET)
-    def sweep(self, prefix: str = "", *, older_than_seconds: float) -> int:
-        """End the multipart uploads that killed writers left unfinished."""
+    def sweep(self, prefix: str = "", *, older_than_seconds: float, deep: bool = True) -> int:
+        """End the multipart uploads that killed writers left unfinished; what is written at once leaves nothing."""
+        if not deep:
+            return 0
         before = time.time() - older_than_seconds
         stale = [upload for upload in self.bucket.list_uploads(self._folder(prefix)) if upload.begun < before]
         for upload in stale:

@@ -104,8 +104,11 @@ class Store(Protocol):
         """Write the files of a local folder below a prefix, with media types where the store keeps them."""
         ...
 
-    def sweep(self, prefix: str = "", *, older_than_seconds: float) -> int:
-        """Remove what writers left unfinished before that many seconds; return how many."""
+    def sweep(self, prefix: str = "", *, older_than_seconds: float, deep: bool = True) -> int:
+        """Remove what writers left unfinished before that many seconds; return how many.
+
+        Not `deep`, only what lies in the very folder, and what took no more than one request, is looked for.
+        """
         ...
 
     def url(self, key: str) -> str:

@@ -141,7 +141,10 @@ def test_unfinished_files_are_swept_when_they_are_old(tmp_path: Path) -> None:
     unfinished.write_bytes(b"half")
     assert store.sweep("staging", older_than_seconds=3600) == 0
     os.utime(unfinished, (time.time() - 7200,) * 2)
-    assert store.sweep("staging", older_than_seconds=3600) == 1
+    assert store.sweep("staging", older_than_seconds=3600, deep=False) == 0
+    assert store.sweep("staging/1", older_than_seconds=3600, deep=False) == 1
+    unfinished.write_bytes(b"half")
+    assert store.sweep("staging", older_than_seconds=-10) == 1
     assert files_below(tmp_path) == ["staging/1/a"]
 
 
