@@ -13,7 +13,7 @@ import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -77,9 +77,9 @@ def process_batch(batch: Batch, plan: RunPlan) -> BatchReport:
     silence_libraries()
     store = open_store(plan.target, dict(plan.s3))
     objects = read_manifest(store.read(batch.manifest))
-    last_try = (task_run.run_count or 1) > RETRIES
-    report = process_objects(objects, batch, plan, store, report_progress, last_try=last_try)
-    return commit_batch(store, Staging(plan.run_id), report)
+    tries = task_run.run_count or 1
+    report = process_objects(objects, batch, plan, store, report_progress, last_try=tries > RETRIES)
+    return commit_batch(store, Staging(plan.run_id), replace(report, retries=report.retries + tries - 1))
 
 
 def silence_libraries() -> None:

@@ -240,7 +240,8 @@ class BatchReport:
     bytes_in_source
         Size of its objects, of which `bytes_read` were read.
     requests, retries
-        Requests to S3, and how many of them repeated one that had failed.
+        Requests to S3; and how many of them, of the reads of a local source and of the tries of the whole batch
+        repeated one that had failed.
     """
 
     batch_id: str
@@ -407,7 +408,8 @@ class RunReport:
     bytes_in_source
         Size of the objects that were processed, of which `bytes_read` were read.
     requests, retries
-        Requests to S3, and how many of them repeated one that had failed; without those that deltalake makes.
+        Requests to S3, without those that deltalake makes; and how many of them, of the reads of a local source
+        and of the tries of a batch repeated one that had failed.
     rules_digest
         Digest of the table of rules that judged.
     withheld_by, flagged_by

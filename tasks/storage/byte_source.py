@@ -19,6 +19,7 @@ from tasks.dicom.buffer import read_span
 from tasks.dicom.element import ByteSource
 from tasks.errors import PipelineError
 from tasks.records import SourceObject
+from tasks.storage.budget import Patience
 from tasks.storage.faults import READ_SOURCE, explain
 from tasks.storage.listing import version_of
 from tasks.storage.readiness import LINK
@@ -91,7 +92,7 @@ class Sources:
     objects
         As `list_objects` gave them, in the order in which they will be opened.
     options
-        S3 options, see `tasks.storage.s3_options.S3Options`; ignored for local files.
+        S3 options, see `tasks.storage.s3_options.S3Options`; of these the budget holds for local files too.
     window
         Says how many bytes to read first of the next object, where a read costs a request.
     headers_only
@@ -107,6 +108,7 @@ class Sources:
         headers_only: bool = False,
     ) -> None:
         self._headers_only = headers_only
+        self._patience = Patience(parse_options(options).budget)
         self._ahead: ReadAhead | None = None
         if any(listed.uri.startswith("s3://") for listed in objects[:1]):
             from tasks.storage.s3_ahead import ReadAhead  # imports s3fs: most of a second, for S3 only
@@ -122,7 +124,7 @@ class Sources:
         Unreadable
             The object cannot be read, or is not the one listed any more; also from `read`.
         TransientError
-            Disk or server failed for the moment; also from `read`.
+            Disk or server failed, and went on doing so for as long as the budget lasts; also from `read`.
         """
         if listed.kind not in ("file", LINK):
             raise Unreadable(_KIND_CODES[listed.kind])
@@ -131,7 +133,7 @@ class Sources:
         if self._ahead is not None:
             yield self._ahead.open(listed)
             return
-        source = _open_local(listed)
+        source = self._patience.insist(lambda: _open_local(listed, self._patience))
         try:
             source.check(headers_only=self._headers_only)
             yield source
@@ -175,6 +177,7 @@ class LocalSource:
 
     descriptor: int
     listed: SourceObject
+    patience: Patience
 
     @property
     def size(self) -> int:
@@ -194,11 +197,7 @@ class LocalSource:
     def read(self, offset: int, length: int) -> bytes:
         """Read at most `length` bytes; the size is the limit, as a header may claim any length at all."""
         length = max(0, min(length, self.size - offset))
-        try:
-            return _read_span(self.descriptor, offset, length)
-        except OSError as error:
-            problem = _explain_local(error)
-        raise problem
+        return self.patience.insist(lambda: _read_span(self.descriptor, offset, length))
 
     def changed(self) -> bool:
         """Compare size and times with the listing."""
@@ -215,21 +214,26 @@ class LocalSource:
             os.posix_fadvise(self.descriptor, 0, 0, os.POSIX_FADV_RANDOM)
 
 
-def _open_local(listed: SourceObject) -> LocalSource:
+def _open_local(listed: SourceObject, patience: Patience) -> LocalSource:
     try:
         flags = _LOCAL_FLAGS & ~os.O_NOFOLLOW if listed.kind == LINK else _LOCAL_FLAGS
-        return LocalSource(os.open(path_of(listed.uri), flags), listed)
+        return LocalSource(os.open(path_of(listed.uri), flags), listed, patience)
     except OSError as error:
         problem = _explain_local(error)
     raise problem
 
 
 def _read_span(descriptor: int, offset: int, length: int) -> bytes:
-    data = os.pread(descriptor, length, offset)
-    # Linux reads at most 2 GiB at a time, and a network file system may give less.
-    while len(data) < length and (more := os.pread(descriptor, length - len(data), offset + len(data))):
-        data += more
-    return data
+    try:
+        data = os.pread(descriptor, length, offset)
+        # Linux reads at most 2 GiB at a time, and a network file system may give less.
+        while len(data) < length and (more := os.pread(descriptor, length - len(data), offset + len(data))):
+            data += more
+    except OSError as error:
+        problem = _explain_local(error)
+    else:
+        return data
+    raise problem
 
 
 def _explain_local(error: OSError) -> Unreadable | PipelineError:

@@ -9,17 +9,20 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, TypeVar
 
-from tasks.errors import ConfigurationError, PipelineError
+from tasks.errors import ConfigurationError, PipelineError, TransientError
 from tasks.records import SourceObject
+from tasks.storage.budget import Patience
 from tasks.storage.faults import MISSING_CODES, READ_SOURCE, S3Fault, explain
 from tasks.storage.s3_options import parse_options
 from tasks.storage.uris import S3Place, file_uri, parse_place
 
 if TYPE_CHECKING:
     from tasks.storage.s3_bucket import Bucket, Listed
+
+T = TypeVar("T")
 
 
 def list_objects(uri: str, options: Mapping[str, object], listing: str = "") -> Iterator[SourceObject]:
@@ -31,7 +34,7 @@ def list_objects(uri: str, options: Mapping[str, object], listing: str = "") -> 
     Parameters
     ----------
     options
-        S3 options, see `tasks.storage.s3_options.S3Options`; ignored for a folder.
+        S3 options, see `tasks.storage.s3_options.S3Options`; of these the budget holds for a folder too.
     listing
         A list of the objects to take instead of all (`tasks.storage.listing_file`); for S3 only.
 
@@ -50,7 +53,7 @@ def list_objects(uri: str, options: Mapping[str, object], listing: str = "") -> 
                 raise ConfigurationError(
                     "The setting listing is for a source on S3; a folder is read as it is."
                 )
-            return _list_local(os.path.realpath(path))
+            return _list_local(os.path.realpath(path), Patience(parse_options(options).budget))
 
 
 def version_of(status: os.stat_result) -> str:
@@ -65,23 +68,23 @@ def version_of(status: os.stat_result) -> str:
     return f"{status.st_mtime_ns}-{status.st_ctime_ns}"
 
 
-def _list_local(source: bytes) -> Iterator[SourceObject]:
+def _list_local(source: bytes, patience: Patience) -> Iterator[SourceObject]:
     try:
         status = os.lstat(source)
     except OSError:
         status = None
     if status is None:
         raise ConfigurationError("SOURCE is not there or cannot be read; check its path and permissions")
-    return _walk(source) if stat.S_ISDIR(status.st_mode) else iter([describe_local(source, status)])
+    return _walk(source, patience) if stat.S_ISDIR(status.st_mode) else iter([describe_local(source, status)])
 
 
-def _walk(root: bytes) -> Iterator[SourceObject]:
+def _walk(root: bytes, patience: Patience) -> Iterator[SourceObject]:
     """Walk with a stack of folders: no recursion limit, and one open descriptor whatever the depth."""
     pending = [(root, 0)]
     while pending:
         folder, depth = pending.pop()
         is_empty = True
-        for path, status in _scan(folder, depth):
+        for path, status in _scan(folder, depth, patience):
             is_empty = False
             if stat.S_ISDIR(status.st_mode):
                 pending.append((path, depth + 1))
@@ -91,17 +94,15 @@ def _walk(root: bytes) -> Iterator[SourceObject]:
             yield SourceObject(file_uri(folder), 0, "", "special")
 
 
-def _scan(folder: bytes, depth: int) -> Iterator[tuple[bytes, os.stat_result]]:
+def _scan(folder: bytes, depth: int, patience: Patience) -> Iterator[tuple[bytes, os.stat_result]]:
     """Yield the entries of one folder; what vanishes meanwhile was never here, the next run may find it."""
     fault: PipelineError | None = None
     try:
-        with os.scandir(folder) as entries:
+        with patience.insist(lambda: _ask(lambda: os.scandir(folder))) as entries:
             for entry in entries:
-                try:
-                    status = entry.stat(follow_symlinks=False)
-                except FileNotFoundError:
-                    continue
-                yield entry.path, status
+                status = _look_at(entry, patience)
+                if status is not None:
+                    yield entry.path, status
     except (FileNotFoundError, NotADirectoryError):
         fault = _explain_folder(depth) if depth == 0 else None
     except PermissionError:
@@ -110,6 +111,27 @@ def _scan(folder: bytes, depth: int) -> Iterator[tuple[bytes, os.stat_result]]:
         fault = explain(error, READ_SOURCE)
     if fault is not None:
         raise fault
+
+
+def _look_at(entry: os.DirEntry[bytes], patience: Patience) -> os.stat_result | None:
+    try:
+        return entry.stat(follow_symlinks=False)
+    except FileNotFoundError:
+        return None
+    except OSError:
+        pass  # asked again below: most entries must not pay for the few
+    return patience.insist(lambda: _ask(lambda: entry.stat(follow_symlinks=False)))
+
+
+def _ask(call: Callable[[], T]) -> T:
+    """Make a call; what may be otherwise in a moment is told in our words, what may not as it is."""
+    try:
+        return call()
+    except OSError as error:
+        fault = explain(error, READ_SOURCE)
+        if not isinstance(fault, TransientError) or isinstance(error, FileNotFoundError):
+            raise
+    raise fault
 
 
 def _explain_folder(depth: int) -> ConfigurationError:

@@ -23,7 +23,7 @@ from fsspec.asyn import sync
 from tasks.storage.content_types import find_content_type
 from tasks.storage.faults import S3Fault
 from tasks.storage.requests import Tally, tally_of_thread
-from tasks.storage.s3_budget import FOREIGN, Budget, Paces, code_of, insist
+from tasks.storage.s3_budget import FOREIGN, Paces, code_of, insist
 from tasks.storage.s3_options import S3Options, choose_checksum, make_filesystem_arguments
 from tasks.storage.s3_ranges import Ranges
 
@@ -188,8 +188,7 @@ class Bucket:
         self, parameters: Mapping[str, object], tally: Tally, call: Callable[[], Awaitable[T]]
     ) -> T:
         pace = _connect(self.options).paces.of(str(parameters.get("Key") or parameters.get("Prefix") or ""))
-        budget = Budget(self.options.attempts, self.options.deadline_seconds)
-        return await insist(call, budget, pace, tally)
+        return await insist(call, self.options.budget, pace, tally)
 
     async def _ask(self, method: str, parameters: Mapping[str, object]) -> dict[str, Any]:
         """Make one request, once; past s3fs's own way to do so, which pauses after a failure and repeats."""

@@ -9,12 +9,11 @@ and a deadline. Requests and repetitions are counted, because a run that was slo
 from __future__ import annotations
 
 import asyncio
-import random
 import time
 from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 import aiohttp
 from botocore.exceptions import (
@@ -30,6 +29,7 @@ from botocore.exceptions import (
 )
 from s3fs.core import S3_RETRYABLE_ERRORS
 
+from tasks.storage.budget import Budget, choose_pause
 from tasks.storage.faults import S3Fault
 from tasks.storage.requests import Tally
 
@@ -60,17 +60,9 @@ _BROKEN = (
 )
 """No answer, or half of one; sockets fail with an `OSError`."""
 
-_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.1, 10.0
 MOST_AT_ONCE = 32
 _PACES = 256
 _PREFIX_PARTS = 2
-
-
-class Budget(NamedTuple):
-    """How often a call is made in total, and for how long it is begun anew."""
-
-    attempts: int
-    deadline_seconds: float
 
 
 @dataclass(slots=True)
@@ -150,7 +142,7 @@ async def insist(call: Callable[[], Awaitable[T]], budget: Budget, pace: Pace, t
             throttled = code in THROTTLED
         finally:
             pace.leave(entered, throttled=throttled)
-        pause = random.uniform(0, min(_FIRST_PAUSE_SECONDS * 2**attempt, _LONGEST_PAUSE_SECONDS))  # noqa: S311
+        pause = choose_pause(attempt)
         if not again or attempt == budget.attempts or time.monotonic() + pause > deadline:
             break
         await asyncio.sleep(pause)

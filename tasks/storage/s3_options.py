@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from tasks.errors import ConfigurationError
+from tasks.storage.budget import Budget
 
 Checksum = Literal["when_supported", "when_required"]
 
@@ -39,9 +40,10 @@ class S3Options(BaseModel):
         `when_supported` sends and checks CRCs, `when_required` does not; by default the latter for
         servers other than AWS, several of which answer them with errors or with wrong sums.
     attempts
-        Requests in total for one call, over every kind of failure; nothing else retries on top of it.
+        Requests in total for one call, over every kind of failure; nothing else retries on top of it. A local
+        source that fails for the moment is read as often.
     deadline_seconds
-        After so long no further attempt of a call is begun.
+        After so long no further attempt of a call is begun. Local files of a batch share it.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -58,6 +60,11 @@ class S3Options(BaseModel):
     read_timeout_seconds: float = Field(default=60, gt=0)
     attempts: int = Field(default=10, ge=1)
     deadline_seconds: float = Field(default=300, gt=0)
+
+    @property
+    def budget(self) -> Budget:
+        """What a call may cost before it is given up."""
+        return Budget(self.attempts, self.deadline_seconds)
 
 
 def parse_options(options: Mapping[str, object]) -> S3Options:

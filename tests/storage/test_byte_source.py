@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from tasks.errors import ConfigurationError, TransientError
 from tasks.records import SourceObject
+from tasks.storage.budget import Budget, Patience
 from tasks.storage.byte_source import LocalSource, Unreadable, open_source, sha256
 from tasks.storage.listing import list_objects
 from tasks.storage.s3_bucket import Bucket
@@ -159,7 +160,7 @@ def test_a_disk_that_fails_is_a_transient_error(tmp_path: Path) -> None:
     descriptor = os.open("/proc/self/mem", os.O_RDONLY)
     assert status.st_size == 0
     with pytest.raises(TransientError, match=r"cannot read from the source \(EIO\)") as caught:
-        LocalSource(descriptor, listed).read(0, 100)
+        LocalSource(descriptor, listed, Patience(Budget(2, 60))).read(0, 100)
     os.close(descriptor)
     assert caught.value.__context__ is None
 
@@ -248,4 +249,4 @@ def test_credentials_that_are_missing_are_no_fault_of_the_object(
 def test_an_object_larger_than_listed_is_not_read_further(listed: SourceObject) -> None:
     with open_source(listed, {}) as source:
         assert isinstance(source, LocalSource)
-        assert LocalSource(source.descriptor, replace(listed, size_bytes=10)).read(0, 100) == DATA[:10]
+        assert replace(source, listed=replace(listed, size_bytes=10)).read(0, 100) == DATA[:10]

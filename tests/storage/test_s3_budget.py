@@ -6,9 +6,10 @@ import aiohttp
 import pytest
 from botocore.exceptions import ClientError, FlexibleChecksumError, NoCredentialsError, ReadTimeoutError
 
+from tasks.storage.budget import Budget
 from tasks.storage.faults import S3Fault
 from tasks.storage.requests import Tally
-from tasks.storage.s3_budget import MOST_AT_ONCE, Budget, Pace, Paces, insist
+from tasks.storage.s3_budget import MOST_AT_ONCE, Pace, Paces, insist
 
 
 def answer(code: str, status: int) -> ClientError:
@@ -48,7 +49,7 @@ def ask(server: Server, tally: Tally, *, attempts: int = 3, seconds: float = 60)
 def test_what_may_pass_is_tried_again_and_counted(
     failure: Exception, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tasks.storage.s3_budget._FIRST_PAUSE_SECONDS", 0)
+    monkeypatch.setattr("tasks.storage.budget._FIRST_PAUSE_SECONDS", 0)
     tally = Tally()
     assert ask(Server(failure, 2), tally) == "answer"
     assert (tally.requests, tally.retries) == (3, 2)
@@ -69,7 +70,7 @@ def test_a_refusal_is_told_at_once_by_its_code_alone(failure: Exception, code: s
 
 
 def test_a_budget_ends_with_its_attempts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tasks.storage.s3_budget._FIRST_PAUSE_SECONDS", 0)
+    monkeypatch.setattr("tasks.storage.budget._FIRST_PAUSE_SECONDS", 0)
     tally = Tally()
     with pytest.raises(S3Fault, match="SlowDown"):
         ask(Server(answer("SlowDown", 503), 9), tally)
