@@ -15,6 +15,7 @@ from typing import NamedTuple
 from tasks.deid.text.classifier import TokenClassifier
 from tasks.deid.text.dates_in_text import DATE, TIME
 from tasks.deid.text.found import Found
+from tasks.deid.text.name_forms import is_person_word
 from tasks.deid.text.people import TITLES, extend_names
 from tasks.deid.text.places import HEADS
 from tasks.deid.text.registry import DETECTORS
@@ -133,11 +134,13 @@ def _look_at(chunk: str) -> tuple[int, int] | None:
         or not _NEEDS_COMPANY.isdisjoint(words)
         or not ambiguous_given_names().isdisjoint(words)
         or (chunk.endswith(",") and not ambiguous_words().isdisjoint(words))
+        or any(map(is_person_word, words))
+        or _DAY_AND_MONTH.fullmatch(chunk)
     ):
         return None
     if any(len(word) > 1 and classify(word) == Kind.GUARDED for word in words):
         return None
-    if _INITIAL.fullmatch(chunk) or _search(View(chunk), NOBODY, None):
+    if _INITIAL.search(chunk) or _search(View(chunk), NOBODY, None):
         return None
     at_edge = chunk[0].isdigit() or chunk[-1].isdigit()
     return (sum(map(str.isdigit, chunk)) if at_edge else 0), int(len(words) == 1 == len(words[0]))
@@ -147,7 +150,8 @@ _MOST_DIGITS, _MOST_LETTERS = 5, 3
 """Digits too few for a date or a telephone number, letters too few for a word spelled out."""
 _AFTER_DIGIT = re.compile(r"[0-9]\.$|[A-Za-z]:$|^[^A-Za-z0-9]+$")
 """What reads on into the next stretch: an ordinal, a label, a mark alone."""
-_INITIAL = re.compile(r"\W*[A-Za-z][.^]\W*")
+_DAY_AND_MONTH = re.compile(r"\W{0,3}[0-9]{1,2}[/-][0-9]{1,2}\W{0,3}")
+_INITIAL = re.compile(r"(?<![A-Za-z0-9])[A-Za-z][.^]")
 
 
 def _search(view: View, identifiers: StudyIdentifiers, classifier: TokenClassifier | None) -> list[Found]:

@@ -15,6 +15,7 @@ from functools import partial
 from tasks.deid.text.found import Found
 from tasks.deid.text.study import StudyIdentifiers
 from tasks.deid.text.view import View
+from tasks.deid.text.vocabulary import ambiguous_given_names
 
 DATE, TIME = "date", "time-of-day"
 _MONTHS = tuple(
@@ -59,6 +60,30 @@ _BIG_FIRST = _compile(rf"{_YEAR}(?P<s>[-/. _]|\. ){_M}(?P=s){_D}(?:\.(?![0-9]))?
 _BIG_LAST = _compile(rf"(?P<a>[0-9]{{1,2}})(?P<s>[-/. _]|\. )(?P<b>[0-9]{{1,2}})(?P=s){_YEAR}")
 _SHORT_YEAR = _compile(r"(?P<a>[0-9]{1,2})(?P<s>[-/.])(?P<b>[0-9]{1,2})(?P=s)(?P<c>[0-9]{1,2})")
 _DAY_DOT_MONTH = re.compile(r"(?<![0-9.])(?P<d>[0-3]?[0-9])\. ?(?P<m>[01]?[0-9])\.(?![0-9])")
+_DAY_AND_MONTH = re.compile(
+    r"(?<![0-9a-z])(?<![0-9][.,/-])(?P<a>[0-9]{1,2})(?P<s>[/-])(?P<b>[0-9]{1,2})(?![0-9a-z])(?![.,/-][0-9])"
+)
+"""Read as a date only where the words beside it speak of one: 3/4 and L4/5 are grades and levels."""
+_DATE_BEFORE = re.compile(
+    r"(?:(?<![^\W_])(?:on|dated?|since|until|till|dob|born|geb|vom|am|seit|le|du|el|del|visit|visits|appointment"
+    r"|admitted|discharged|surgery|biopsy|comparison|prior|previous|compared to)"
+    r"[ :.(]{1,2}|[于在][ ]?)$"
+)
+_GRADE_BEFORE = re.compile(
+    r"(?<![^\W_])(?:grade|gr|stage|power|strength|motor|score|scale|pain|murmur|reflexes|pulses|rads|series|image|images"
+    r"|level|levels|phase|class|gleason|deauville|apgar|level|disc|in|about|upper|lower|proximal|distal)[ :.,(]{0,2}"
+    r"(?:[a-z]{1,12}[ :.(]{1,2})?$"
+)
+_DATE_AFTER = re.compile(
+    r"[ )]{1,2}(?:visit|appointment|appt|admission|discharge|surgery|biopsy|scan|study|mri|ct|film|films"
+    r"|x-ray|xray|mammogram|ultrasound|report|follow|fu|f/u)(?![^\W_])"
+    r"|[ ]?(?:复查|行|入院|出院|手术|检查|就诊|术后|来院)"
+)
+_GRADE_AFTER = re.compile(
+    r"[ -]{1,2}(?:murmur|systolic|diastolic|strength|power|reflex|dose|of|mm|cm|ml|inch|thickness|width|height|length"
+    r"|lower|upper|proximal|distal|views?|images?|slices?|segments?|level|disc|tear|full)(?![^\W_])"
+)
+_REACH_OF_CONTEXT = 24
 _DAY_NAMED = re.compile(
     rf"(?<![0-9a-z.,]){_D}{_ORDINAL}\.?[\s_-]{{0,2}}(?:de |of )?{_MONTH}(?:[\s,_/-]{{0,3}}(?:de |del"
     rf" )?(?:{_YEAR}|'?(?P<yy>[0-9]{{2}}))(?![0-9]))?"
@@ -93,6 +118,9 @@ _NO_YEAR_AFTER = re.compile(
 _NO_YEAR_BEFORE = re.compile(
     r"(?:^|[^a-z])(?:tr|te|ti|b|bval|ww|wl|wc|w|l|c|td|venc|bw|matrix|jpeg|fov|hu|model|tesla|etl"
     r"|nex|pld|ld|voi|iso|range|to)\s?[=:]?\s?$"
+)
+_VERSION_BEFORE = re.compile(
+    r"(?<![^\W_])(?:version|ver|v|vers|rel|release|rev|revision|software|sw|build)[ .:=_]{0,2}$"
 )
 _ERAS = (1900, 2100)
 
@@ -152,11 +180,21 @@ def _moved(day: date, days: int) -> date | None:
 
 
 def _rewrite_parts(match: re.Match[str], day: date, days: int) -> str | None:
-    """Write the moved date into the places of the old one, each part as wide as it was."""
+    """Write the moved date into the places of the old one, each part as wide as it was.
+
+    A month that is somebody's name is written as a number: no May comes out that did not go in.
+    """
     moved = _moved(day, days)
     if moved is None:
         return None
     text = match[0]
+    found = match.groupdict()
+    if (
+        days
+        and found.get("name")
+        and _name_like(found["name"], moved.month).lower() in ambiguous_given_names()
+    ):
+        return moved.isoformat() if found.get("d") else f"{moved:%Y-%m}"
     values = {"y": str(moved.year), "m": str(moved.month), "d": str(moved.day), "name": ""}
     places = [
         (match.start(key), key) for key in values if key in match.re.groupindex and match[key] is not None
@@ -207,6 +245,9 @@ def _by_short_year(match: re.Match[str], study: StudyIdentifiers) -> Rewrite | N
     eastern = match["a"].zfill(2) + match["b"].zfill(2) + match["c"].zfill(2)
     if int(match["a"]) > 31 and eastern in study.written_dates:
         return partial(_write_iso, study.written_dates[eastern])
+    if int(match["a"]) > 31 and 0 < int(match["b"]) <= 12 and 0 < int(match["c"]) <= 31:
+        before = match.string[max(0, match.start() - _REACH_OF_CONTEXT) : match.start()]
+        return _NO_DATE if match["s"] == "." and _VERSION_BEFORE.search(before) else None
     if not (
         0 < int(match["a"]) <= 31
         and 0 < int(match["b"]) <= 31
@@ -217,6 +258,20 @@ def _by_short_year(match: re.Match[str], study: StudyIdentifiers) -> Rewrite | N
     parts = match["a"].zfill(2) + match["b"].zfill(2) + match["c"]
     day = study.written_dates.get(parts)
     return None if day is None else partial(_write_iso, day)
+
+
+def _by_context(match: re.Match[str], _study: StudyIdentifiers) -> Rewrite | None:
+    """Cut a day and a month without a year where the words beside them speak of a date."""
+    first, second = sorted((int(match["a"]), int(match["b"])))
+    dashed = match["s"] == "-" and "0" not in (match["a"][0], match["b"][0])
+    if dashed or not (0 < first <= 12 and second <= 31):
+        return _NO_DATE
+    before = match.string[max(0, match.start() - _REACH_OF_CONTEXT) : match.start()]
+    if _GRADE_BEFORE.search(before) or _GRADE_AFTER.match(match.string, match.end()):
+        return _NO_DATE
+    if _DATE_BEFORE.search(before):
+        return None
+    return None if match["s"] == "/" and _DATE_AFTER.match(match.string, match.end()) else _NO_DATE
 
 
 def _by_day_and_month(match: re.Match[str], _study: StudyIdentifiers) -> Rewrite | None:
@@ -276,6 +331,7 @@ _RULES: tuple[tuple[re.Pattern[str], Callable[[re.Match[str], StudyIdentifiers],
     (_NAMED_YEAR, _by_parts),
     (_MONTH_YEAR, _by_parts),
     (_DAY_DOT_MONTH, _by_day_and_month),
+    (_DAY_AND_MONTH, _by_context),
     (_COMPACT, _by_digits),
     (_SHORT_COMPACT, _by_six_digits),
     (_LONE_YEAR, _by_year),

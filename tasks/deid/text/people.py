@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 
 from tasks.deid.text.found import Found
 from tasks.deid.text.ideographs import SURNAMES, han_words, unknown_in_han, unknown_in_hangul
+from tasks.deid.text.name_forms import GRADED, PARTICLES, begins_bigram, is_particle, is_relation
 from tasks.deid.text.study import StudyIdentifiers
 from tasks.deid.text.view import Token, View
 from tasks.deid.text.vocabulary import Kind, ambiguous_given_names, ambiguous_words, classify, given_names
@@ -16,11 +17,10 @@ from tasks.deid.text.words import is_eponym_in_use
 TITLES = read_list("people.titles")
 _CASED_TITLES = frozenset({"mr", "ms", "dr", "sr"})
 """Titles that are modalities and abbreviations when written in capitals, unless a full stop follows."""
-_PARTICLES = read_list("people.particles")
 _LABELS = read_list("people.labels")
 _NAME_GAP = re.compile(r"[ .,'^=_/-]{1,3}")
 _TITLE_GAP = re.compile(r"[ .]{1,3}|\. ?(?:med|dent|rer|nat)\. ?")
-_MOST_WORDS = 4
+_MOST_WORDS, _MOST_PARTICLES, _WORDS_BESIDE = 4, 3, 2
 _SHORTEST_NAME = 3
 """Letters of an unknown word from which it may be a name that has another beside it."""
 _STOP_WORDS = read_list("people.stop_words")
@@ -66,7 +66,7 @@ def find_titled(view: View, _study: StudyIdentifiers) -> Iterator[Found]:
             last = _last_of_name(view, index, after_title=True)
             if last > index:
                 yield Found("titled-name", view.tokens[index + 1].start, view.tokens[last].end, names=True)
-        if token.word in _LABELS and (":" in view.gap(index)[:3] or token.word in ("by", "name", "per")):
+        if _is_label(view, index):
             last = _last_of_name(view, index, after_title=False)
             if last > index:
                 yield Found("labelled-name", view.tokens[index + 1].start, view.tokens[last].end, names=True)
@@ -78,7 +78,26 @@ def find_titled(view: View, _study: StudyIdentifiers) -> Iterator[Found]:
             yield Found("titled-name", *match.span(), names=True)
 
 
+def _is_label(view: View, index: int) -> bool:
+    """Tell whether a name stands behind a token: after a colon, or after who somebody is if written as a name."""
+    word, gap = view.tokens[index].word, view.gap(index)
+    if word in _LABELS and (":" in gap[:3] or word in ("by", "name", "per")):
+        return True
+    if gap != " " or not is_relation(word):
+        return False
+    after = view.tokens[index + 1]
+    return (
+        after.word in ambiguous_words()
+        and view.is_capital(after)
+        and not view.is_shouted(after)
+        and not begins_bigram(view, index + 1)
+    )
+
+
 def _name_after_initials(view: View, match: re.Match[str]) -> Iterator[Found]:
+    before = next((token for token in reversed(view.tokens) if token.end <= match.start()), None)
+    if before is not None and before.word in GRADED and view.folded[before.end : match.start()] == " ":
+        return
     following = next((token for token in view.tokens if token.start >= match.end()), None)
     if following is not None and classify(following.word) != Kind.KNOWN:
         yield Found("titled-name", match.start(), following.end, names=True)
@@ -100,10 +119,12 @@ def _last_of_name(view: View, index: int, *, after_title: bool) -> int:
             break
         reached += 1
         token = view.tokens[reached]
-        if token.word in _PARTICLES or token.word in TITLES:
+        if token.word in PARTICLES or token.word in TITLES or is_particle(view, reached):
             continue
         first = last == index
-        if not _is_name_word(view, token, first=first and after_title):
+        if not _is_name_word(view, token, first=first and after_title) or (
+            first and not view.is_capital(token) and begins_bigram(view, reached)
+        ):
             break
         if not after_title and is_eponym_in_use(view, reached):
             break
@@ -119,8 +140,10 @@ def _is_name_word(view: View, token: Token, *, first: bool) -> bool:
     kind = Kind.UNKNOWN if token.kind == "other" else classify(token.word)
     if kind >= Kind.GUARDED:
         return True
-    written_as_name = view.is_capital(token)
-    return written_as_name and (kind == Kind.AMBIGUOUS or (first and not view.is_shouted(token)))
+    if not view.is_capital(token):
+        # Requests are typed in small letters; after a title, an everyday word that is a name too is the name.
+        return first and kind == Kind.AMBIGUOUS and token.word not in _STOP_WORDS
+    return kind == Kind.AMBIGUOUS or (first and not view.is_shouted(token))
 
 
 def find_pairs(view: View, _study: StudyIdentifiers) -> Iterator[Found]:
@@ -207,17 +230,27 @@ def extend_names(view: View, found: list[Found], is_cut: Callable[[Token], bool]
 
 def _extend(view: View, index: int, step: int, is_cut: Callable[[Token], bool]) -> Iterator[Found]:
     name = view.tokens[index]
-    for _ in range(2):
+    passed: list[Token] = []
+    words = 0
+    while words < _WORDS_BESIDE:
         gap = view.gap(index if step > 0 else index - 1)
         index += step
         if not (0 <= index < len(view.tokens) and _NAME_GAP.fullmatch(gap)):
             return
         token = view.tokens[index]
+        if len(passed) < _MOST_PARTICLES and is_particle(view, index):
+            passed.append(token)
+            if len(token.word) == 1:  # a letter before an apostrophe is a part of the name behind it
+                yield Found("beside-name", token.start, token.end)
+            continue
+        words += 1
         if is_cut(token):
             continue
         if not _belongs_to_name(view, index, name):
             return
-        yield Found("beside-name", token.start, token.end)
+        for part in (*passed, token):
+            yield Found("beside-name", part.start, part.end)
+        passed = []
 
 
 def _belongs_to_name(view: View, index: int, name: Token) -> bool:
@@ -226,14 +259,11 @@ def _belongs_to_name(view: View, index: int, name: Token) -> bool:
         return False
     written = view.is_capital(token)
     if len(token.word) == 1:
-        return written
-    if token.word not in ambiguous_words() or _begins_bigram(view, index):
+        return written or (not view.is_capital(name) and view.gap(index).startswith("."))
+    if token.word not in ambiguous_words() or begins_bigram(view, index):
         return False
     if written:
         return True
-    return not view.is_capital(name) and token.word not in _STOP_WORDS
-
-
-def _begins_bigram(view: View, index: int) -> bool:
-    after = view.tokens[index + 1].word if index + 1 < len(view.tokens) else ""
-    return f"{view.tokens[index].word} {after}" in _BIGRAMS
+    return not view.is_capital(name) and (
+        token.word not in _STOP_WORDS or (token.word in ambiguous_given_names() and token.end < name.start)
+    )

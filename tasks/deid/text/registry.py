@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from tasks.deid.text import contacts, dates_in_text, numbers, people, places, study, words
+from tasks.deid.text import contacts, dates_in_text, name_forms, numbers, people, places, study, words
 from tasks.deid.text.found import Found
 from tasks.deid.text.study import StudyIdentifiers
 from tasks.deid.text.view import View
@@ -86,6 +86,11 @@ DETECTORS: tuple[Detector, ...] = (
         ("titled-name", "labelled-name"), "names after a title, a label or initials", people.find_titled
     ),
     Detector(("paired-names",), "everyday words that are a given name and a surname", people.find_pairs),
+    Detector(
+        ("name-form",),
+        "everyday words in the form of a name: initials, commas, particles, after a word for somebody",
+        name_forms.find_forms,
+    ),
     Detector(
         ("eastern-name",), "Chinese, Japanese and Korean names by title or label", people.find_eastern_names
     ),

@@ -414,5 +414,5 @@ _READ_WHOLE_RUNS = {
     "words._MISREAD",
 }
 """Patterns that take a run whole and never give a part of it back, so that no run is read twice."""
-_READ_CHUNKS = {"clean_text._AFTER_DIGIT", "clean_text._INITIAL", "words._CAMEL"}
+_READ_CHUNKS = {"clean_text._AFTER_DIGIT", "words._CAMEL"}
 """Patterns that are shown a word or a short stretch without spaces."""

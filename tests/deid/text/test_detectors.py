@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from tasks.deid.text.clean_text import clean_text, find_spans
@@ -60,13 +62,29 @@ STUDY = StudyIdentifiers(
         ("titled-name", "Dr. Long"),
         ("labelled-name", "Patient: Long Amy"),
         ("paired-names", "Mark Young"),
+        ("name-form", "lesion, i. long"),
+        ("name-form", "long, i. lesion"),
+        ("name-form", "LONG, I."),
+        ("name-form", "Brown^Jo"),
+        ("name-form", "price_may"),
+        ("name-form", "may j. long"),
+        ("name-form", "Grace bin Laden"),
+        ("name-form", "urologist may cook, lesion"),
+        ("titled-name", "dr long"),
+        ("labelled-name", "daughter Long"),
+        ("beside-name", "may d'angelo"),
+        ("date", "seen on 12/4"),
+        ("date", "12/4 visit"),
+        ("date", "12/4复查"),
+        ("date", "since 12-04"),
+        ("date", "born 62.5.3"),
         ("eastern-name", "张医生"),
         ("eastern-name", "姓名:高明"),
         ("unknown-word", "Xyzzyk"),
         ("unknown-code", "QX4711Z"),
         ("mixed-scripts", "Smіth"),
         ("spelled-out", "S M I T H E"),
-        ("beside-name", "John Brown"),
+        ("beside-name", "Whitcombe Brown"),
         ("invisible-character", "chest\u200bpain"),
         ("mixed-scripts", "Παπαδόπουλος"),
         ("misread-text", "Ö£ ¹ú¶°"),
@@ -98,6 +116,8 @@ def test_a_resident_id_with_a_wrong_check_digit_is_none() -> None:
         ("03/12/1974", "1974-03-02"),
         ("12/25/2019", "2019-12-15"),
         ("05/04/2019", ""),
+        ("12 May 1974", "1974-05-02"),
+        ("May 2019", "2019-04"),
         ("2019", "2018"),
         ("12 March", ""),
     ],
@@ -124,7 +144,52 @@ def test_intervals_between_dates_in_text_stay() -> None:
         "T1-2",
         "5 x 5 mm",
         "1024x768",
+        "motor strength 4/5 on the left",
+        "grade 3/4 on MRI",
+        "L4/5 on T2",
+        "3/4 views",
+        "2/6 systolic murmur",
+        "on 3-4 images",
+        "version 62.5.3",
     ],
 )
 def test_a_measure_is_no_date_and_no_number(text: str) -> None:
     assert find_spans(text) == ()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Long axis, T2",
+        "long bone",
+        "short axis, L ventricle",
+        "hepatitis C. Small nodule",
+        "type B, long segment",
+        "patient may need a short stay",
+        "mother may be carrier",
+        "by low power",
+        "first degree block",
+        "pT3b. White matter",
+    ],
+)
+def test_everyday_words_in_no_form_of_a_name_stay(text: str) -> None:
+    assert clean_text(text, NOBODY).text == text
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "long, i.",
+        "I. Long",
+        "may d'angelo",
+        "D'ANGELO, MAY",
+        "will cook",
+        "Mark Young",
+        "rose/long",
+        "de la fuente, rose m.",
+    ],
+)
+@pytest.mark.parametrize("text", ["discussed with dr {} by phone", "contact {}, left knee", "signed by {}"])
+def test_a_name_of_everyday_words_goes_after_a_word_for_somebody(name: str, text: str) -> None:
+    left = clean_text(text.format(name), NOBODY).text.lower()
+    assert not {part for part in re.findall("[a-z]{3,}", name.lower()) if part in left}
