@@ -12,7 +12,7 @@ import time
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -211,15 +211,20 @@ class _Ticker:
         self.due = time.monotonic() + _PROGRESS_SECONDS
 
 
-@contextmanager
-def _source_faults(last_try: bool) -> Iterator[None]:
+class _source_faults:  # noqa: N801 - reads as a statement; a class, since it is entered several times an object
     """On the last try, turn a source that fails for the moment into an object that cannot be read."""
-    try:
-        yield
-    except TransientError:
-        if not last_try:
-            raise
-        raise Unreadable("SOURCE_UNREADABLE") from None
+
+    __slots__ = ("_last_try",)
+
+    def __init__(self, last_try: bool) -> None:
+        self._last_try = last_try
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
+        if self._last_try and isinstance(error, TransientError):
+            raise Unreadable("SOURCE_UNREADABLE") from None
 
 
 class _Counted:

@@ -143,7 +143,7 @@ def pack_answer(answer: Answer) -> bytes:
         _pack_dataset(answer.meta),
         _pack_dataset(answer.dataset),
         answer.transfer_syntax,
-        answer.findings,
+        [(finding.rule, finding.path, finding.code) for finding in answer.findings],  # no reader tells a form
         answer.payload,
     )
 

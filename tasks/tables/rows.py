@@ -136,8 +136,9 @@ def instance_row(
 
 def _gather(row: Row) -> None:
     """Put together the lists whose values come from several elements, each under a key of its own."""
+    beyond = list(row)[len(_INSTANCE_NAMES) :]
     for column, prefix in _GATHERED:
-        found = [key for key in row if key.startswith(prefix)]
+        found = [key for key in beyond if key.startswith(prefix)]
         if found:
             row[column] = sorted({value for key in found for value in _as_list(row.pop(key))})
 

@@ -337,9 +337,12 @@ def without(dataset: Dataset, *keywords: str) -> Dataset:
 
 
 def in_jpeg(dataset: Dataset, comment: str) -> bytes:
-    """Compress the pixels, with a comment segment in them; nobody decodes them here."""
+    """Compress the pixels, with a comment segment before the frame header; nobody decodes them here."""
     segment = b"\xff\xfe" + (len(comment) + 2).to_bytes(2, "big") + comment.encode()
-    dataset.PixelData = pydicom.encaps.encapsulate([b"\xff\xd8" + segment + bytes(range(64)) + b"\xff\xd9"])
+    size = dataset.Rows.to_bytes(2, "big") + dataset.Columns.to_bytes(2, "big")
+    frame_header = b"\xff\xc0\x00\x0b\x08" + size + b"\x01\x01\x11\x00"
+    stream = b"\xff\xd8" + segment + frame_header + bytes(range(64)) + b"\xff\xd9"
+    dataset.PixelData = pydicom.encaps.encapsulate([stream])
     dataset["PixelData"].is_undefined_length = True
     return encode(dataset, JPEGBaseline8Bit)
 
@@ -829,6 +832,7 @@ def loud_run(
 
 
 CHANNELS = {
+    "runs": "target/restricted/runs",
     "files": "target/published/dicom",
     "instances": "target/published/instances",
     "series": "target/published/series",
