@@ -833,6 +833,8 @@ def loud_run(
 
 CHANNELS = {
     "runs": "target/restricted/runs",
+    "words of the data": "target/restricted/vocabulary.json",
+    "quality": "target/restricted/quality",
     "files": "target/published/dicom",
     "instances": "target/published/instances",
     "series": "target/published/series",

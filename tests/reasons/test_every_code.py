@@ -25,6 +25,7 @@ from tasks.records import Reject, SourceObject
 from tasks.session import Session
 from tasks.staged import decided_parts, dump_record
 from tasks.storage import byte_source
+from tasks.storage.budget import Patience
 from tasks.storage.byte_source import LocalSource
 from tests.builders import KEY_TEXT, ct_instance, part10
 from tests.plain import PlainRun
@@ -159,9 +160,9 @@ def test_an_object_we_may_not_read_gets_its_code(
     (open_folder / "source" / "a.dcm").chmod(0)
     real = byte_source._open_local
 
-    def opened(listed: SourceObject) -> LocalSource:
+    def opened(listed: SourceObject, patience: Patience) -> LocalSource:
         with unprivileged():
-            return real(listed)
+            return real(listed, patience)
 
     monkeypatch.setattr(byte_source, "_open_local", opened)
     decided = decide_all(PlainRun(open_folder, monkeypatch), nothing)
