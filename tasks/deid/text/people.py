@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 
 from tasks.deid.text.found import Found
-from tasks.deid.text.ideographs import SURNAMES, han_words, unknown_in_han, unknown_in_hangul
+from tasks.deid.text.ideographs import SURNAMES, cover, han_words, unknown_in_han, unknown_in_hangul
 from tasks.deid.text.name_forms import GRADED, PARTICLES, begins_bigram, is_particle, is_relation
 from tasks.deid.text.study import StudyIdentifiers
 from tasks.deid.text.view import Token, View
@@ -175,7 +175,7 @@ def find_eastern_names(view: View, _study: StudyIdentifiers) -> Iterator[Found]:
     if view.folded.isascii():
         return
     for match in _HAN_LABELLED.finditer(view.folded):
-        if match["name"] not in han_words() or match["colon"].strip():
+        if match["colon"].strip() or not _is_of_words(match["name"]):
             yield Found("eastern-name", *match.span("name"), names=True)
     for pattern in (_HAN_TITLED, _HAN_PATIENT):
         for match in pattern.finditer(view.folded):
@@ -183,6 +183,13 @@ def find_eastern_names(view: View, _study: StudyIdentifiers) -> Iterator[Found]:
     for pattern in (_JAPANESE_TITLED, _KOREAN_TITLED):
         for match in pattern.finditer(view.folded):
             yield from _unknown_parts(view.folded, *match.span("name"))
+
+
+def _is_of_words(text: str) -> bool:
+    """Tell whether a text is nothing but known words: after a blank, or where a name was cut, one says more."""
+    return text in han_words() or all(
+        piece.known and piece.end - piece.start > 1 for piece in cover(text, japanese=False)
+    )
 
 
 def _unless_word(text: str, match: re.Match[str]) -> Iterator[Found]:
