@@ -21,6 +21,7 @@ from prefect.cache_policies import NO_CACHE
 
 from expectations.contracts import INSTANCES
 from tasks import layout
+from tasks.deid.profile import load_profile
 from tasks.describe import masked_tags
 from tasks.docs import write_docs
 from tasks.errors import ContractError, value_free
@@ -150,6 +151,7 @@ def check_balance(report: RunReport) -> None:
 def _write_lineage(
     plan: RunPlan, store: Store, report: RunReport, batches: list[BatchReport], totals: Totals
 ) -> None:
+    profile = load_profile(plan.profile)
     run = LineageRun(
         run_id=plan.run_id,
         target=plan.target,
@@ -158,6 +160,8 @@ def _write_lineage(
         dicomflow_version=version("dicomflow"),
         masked_tags=masked_tags(plan.profile),
         kind=plan.kind,
+        profile=profile.name,
+        edition=profile.edition,
     )
     ended = run_ended(
         run,

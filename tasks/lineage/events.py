@@ -76,6 +76,8 @@ class LineageRun:
         Elements whose published value is not the original, as the profile has it.
     kind
         A replay is tagged as one; its objects were set aside by an earlier run of the same source.
+    profile, edition
+        Name of the profile, and edition of PS3.15 whose Table E.1-1 it settles.
     """
 
     run_id: str
@@ -85,6 +87,8 @@ class LineageRun:
     dicomflow_version: str
     masked_tags: frozenset[int] = frozenset()
     kind: RunKind = RunKind.CLEAN
+    profile: str = ""
+    edition: str = ""
 
     @property
     def source(self) -> DatasetName:
@@ -267,6 +271,8 @@ def _tags(run: LineageRun, outcome: Outcome | None = None) -> dict[str, RunFacet
     said = {"outcome": outcome.value} if outcome is not None else {}
     if run.kind != RunKind.CLEAN:
         said["kind"] = run.kind.value
+    said |= {"profile": run.profile} if run.profile else {}
+    said |= {"ps3_15_table_e1_1": run.edition} if run.edition else {}
     tags = [tags_run.TagsRunFacetFields(name, value, source="DICOMFLOW") for name, value in said.items()]
     return {"tags": tags_run.TagsRunFacet(tags)} if tags else {}
 

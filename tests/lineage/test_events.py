@@ -187,3 +187,12 @@ def leaves(node: Any, path: tuple[str, ...] = ()) -> list[tuple[tuple[str, ...],
     if isinstance(node, list):
         return [leaf for item in node for leaf in leaves(item, path)]
     return [(path, node)]
+
+
+def test_a_run_says_by_which_profile_and_edition_of_the_table_it_went(
+    run: LineageRun, report: RunReport
+) -> None:
+    said = dataclasses.replace(run, profile="research", edition="2025c")
+    for event in (events.run_started(said, "2026-11-20T08:00:00+00:00"), events.run_ended(said, report)):
+        tags = {tag.key: tag.value for tag in event.run.facets["tags"].tags}
+        assert tags.items() >= {"profile": "research", "ps3_15_table_e1_1": "2025c"}.items()
