@@ -44,10 +44,11 @@ _UID_COLUMNS = ("SOPInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID", "S
 
 
 class Template(NamedTuple):
-    """One batch as a worker staged it."""
+    """One batch as a worker staged it; the tokens of its texts are the same in every copy."""
 
     staged: pa.Table
     instances: pa.Table
+    tokens: pa.Table
 
 
 def measure_gate(
@@ -92,7 +93,7 @@ def make_template(seed: int, scratch: Path) -> Template:
         plan = plan_run(Path(folder), "metadata")
         report = process_corpus(list(list_objects(str(corpus.folder), {})), plan)
         store, staging = open_store(plan.target, {}), Staging(plan.run_id)
-        tables = (read_table(store, staging.part(report.batch_id, name)) for name in ("staged", "instances"))
+        tables = (read_table(store, staging.part(report.batch_id, name)) for name in Template._fields)
         return Template(*tables)
 
 
@@ -119,6 +120,7 @@ def _stage_batch(store: Store, staging: Staging, template: Template, number: int
         "staged": staged,
         "instances": _copy(mine, number, batch_id),
         "findings": FINDINGS.arrow_schema().empty_table(),
+        "tokens": template.tokens,
     }
     for name, table in tables.items():
         store.write_unsynced(staging.part(batch_id, name), [table_bytes(table)])
