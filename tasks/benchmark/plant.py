@@ -108,7 +108,7 @@ def _header(planter: Planter) -> None:
 def _characteristics(planter: Planter) -> None:
     for keyword, value in (
         ("PatientSex", "F"),
-        ("PatientAge", "054Y"),
+        ("PatientAge", _age(planter)),
         ("PatientWeight", "71.5"),
         ("PatientSize", "1.68"),
     ):
@@ -116,6 +116,17 @@ def _characteristics(planter: Planter) -> None:
         planter.remember(
             Action.TAG_RETAINED, "characteristic", "main data set", (step,), value, CHARACTERISTICS
         )
+
+
+def _age(planter: Planter) -> str:
+    """Write the age in years at the study: one that its dates contradict is no useful element."""
+    born, day = planter.study.patient.born, planter.study.day
+    years = day.year - born.year - ((day.month, day.day) < (born.month, born.day))
+    return f"{min(max(years, 0), _OLDEST_TOLD):03d}Y"
+
+
+_OLDEST_TOLD = 89
+"""Years above which cleaners rightly tell no age."""
 
 
 def _uids(planter: Planter) -> None:
