@@ -15,7 +15,7 @@ from functools import partial
 from tasks.deid.text.found import Found
 from tasks.deid.text.study import StudyIdentifiers
 from tasks.deid.text.view import View
-from tasks.deid.text.vocabulary import ambiguous_given_names
+from tasks.deid.text.vocabulary import given_names
 
 DATE, TIME = "date", "time-of-day"
 _MONTHS = tuple(
@@ -189,11 +189,7 @@ def _rewrite_parts(match: re.Match[str], day: date, days: int) -> str | None:
         return None
     text = match[0]
     found = match.groupdict()
-    if (
-        days
-        and found.get("name")
-        and _name_like(found["name"], moved.month).lower() in ambiguous_given_names()
-    ):
+    if days and found.get("name") and _name_like(found["name"], moved.month).lower() in given_names():
         return moved.isoformat() if found.get("d") else f"{moved:%Y-%m}"
     values = {"y": str(moved.year), "m": str(moved.month), "d": str(moved.day), "name": ""}
     places = [
