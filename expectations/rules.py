@@ -49,16 +49,6 @@ class Scope(StrEnum):
     STUDY = "study"
     RUN = "run"
 
-    @model_validator(mode="before")
-    @classmethod
-    def _need_no_column(cls, given: object) -> object:
-        """Let a rule about history leave out what only rules about values can say."""
-        return (
-            {"expectation": "", "column": (), **given}
-            if isinstance(given, dict) and "drift" in given
-            else given
-        )
-
     @property
     def contract(self) -> Contract:
         """The table whose rows a rule of this scope looks at."""
