@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -12,7 +13,7 @@ from tasks.audit import audit
 from tasks.emit import emit
 from tasks.history import read_quality, read_reports
 from tasks.publish import publish
-from tasks.records import AuditReport, RunReport
+from tasks.records import AuditReport, Outcome, RunReport
 from tasks.target import stored
 from tests.builders import ct_instance, part10
 from tests.plain import PlainRun
@@ -22,7 +23,7 @@ DRIFT = 9
 PATIENTS = 6
 
 
-RULES = ("R010", "R021", "R090", "R093", "R094", "R095", "R096", "R097", "R152")
+RULES = ("R010", "R021", "R090", "R093", "R094", "R095", "R096", "R097", "R099", "R152")
 """Enough of the shipped table for a quick look at each of twelve runs."""
 
 
@@ -34,13 +35,13 @@ def few_rules(tmp_path: Path) -> str:
     return str(tmp_path / "rules.yaml")
 
 
-def fill(source: Path, run: int) -> None:
+def fill(source: Path, run: int, **lost: None) -> None:
     """Write what the source brings in one night; in the ninth, dates and sides are written otherwise."""
     source.mkdir(parents=True, exist_ok=True)
     for patient in range(PATIENTS):
         study = run * 100 + patient
         for instance in range(1, 5):
-            changes: dict[str, str] = {"Laterality": "R"}
+            changes: dict[str, Any] = {"Laterality": "R", **lost}
             if run == DRIFT:
                 changes = {"AcquisitionDate": "05/06/2023", "Laterality": "BOTH"}
             image = ct_instance(study=study, patient=study, instance=instance, **changes)
@@ -85,11 +86,27 @@ def test_a_drift_in_the_ninth_of_twelve_runs_is_found_in_the_ninth_with_its_answ
         "studies broken before": PATIENTS,
         "studies broken after": 0,
     }
-    with PlainRun(tmp_path, monkeypatch) as run:
-        quality = stored(run.store, layout.QUALITY).read()
+    with PlainRun(tmp_path, monkeypatch) as last:
+        quality = stored(last.store, layout.QUALITY).read()
         assert len(set(quality["run_id"].to_pylist())) == RUNS
-        assert len(set(read_quality(run.store, run.plan.source_ref)["run_id"].to_pylist())) == RUNS - 2
+        assert len(set(read_quality(last.store, last.plan.source_ref)["run_id"].to_pylist())) == RUNS - 2
         assert (
             "05/06"
-            not in run.store.read(f"{layout.RUNS}/{read_reports(run.store)[8].run_id}/report.json").decode()
+            not in last.store.read(f"{layout.RUNS}/{read_reports(last.store)[8].run_id}/report.json").decode()
         )
+
+
+@pytest.mark.e2e
+def test_run_whose_images_lost_their_place_is_withheld_once_there_is_a_history(
+    tmp_path: Path, few_rules: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for run in range(1, 4):
+        fill(tmp_path / "source", run)
+        assert not run_once(tmp_path, few_rules, monkeypatch)[0].run_withheld
+    fill(tmp_path / "source", 4, ImagePositionPatient=None)
+    verdicts, report = run_once(tmp_path, few_rules, monkeypatch)
+    assert (verdicts.run_withheld, verdicts.run_failed_rules) == (True, ("R099",))
+    nightly = PATIENTS * 4
+    assert (report.outcome, report.published, report.withheld) == (Outcome.WITHHELD, 3 * nightly, nightly)
+    assert {one.rule_id for one in verdicts.drifted} == {"R094", "R099"}
+    assert any(proposal.rule_id == "R099" for proposal in verdicts.proposals)

@@ -168,9 +168,17 @@ def test_the_shipped_table_covers_every_scope() -> None:
     assert {rule.severity for rule in table.enabled} == set(Severity)
 
 
-def test_only_identity_uniqueness_deidentification_and_pixel_length_withhold_studies() -> None:
-    withholding = {rule.id for rule in load_rules().enabled if rule.effect is Action.WITHHOLD}
-    assert withholding == {*(f"R00{n}" for n in range(1, 5)), *(f"R01{n}" for n in range(10)), "R050", "R090"}
+def test_only_identity_uniqueness_deidentification_and_pixel_length_withhold_studies_and_loss_the_run() -> (
+    None
+):
+    withholding = {rule.id: rule for rule in load_rules().enabled if rule.effect is Action.WITHHOLD}
+    of_run = {name for name, rule in withholding.items() if rule.scope.value == "run"}
+    assert withholding.keys() - of_run == {
+        *(f"R00{n}" for n in range(1, 5)),
+        *(f"R01{n}" for n in range(10)),
+        "R050",
+    }
+    assert of_run == {"R090", "R099"}
 
 
 DRIFT = b"""\
