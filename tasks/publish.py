@@ -41,7 +41,7 @@ from tasks.staged import (
     scratch_folder,
 )
 from tasks.storage.lease import check_fence
-from tasks.storage.store import Store, open_store
+from tasks.storage.store import Move, Store, open_store
 from tasks.tables.aggregate import SERIES_INPUT, STUDIES_INPUT, series_table, studies_table
 from tasks.tables.buckets import Buckets, Distinct, Hashes, contains, count_buckets, hash_column
 from tasks.tables.delta import StoredTable
@@ -85,15 +85,38 @@ def publish_files(store: Store, staging: Staging) -> None:
     """Move each study's files where its verdict says; whatever else is staged goes with the staging folder."""
     if next(store.list(staging.dicom), None) is None:
         return
-    drop_strays(store, staging)
-    for state, destination in (
-        (State.PUBLISHED, layout.PUBLISHED_DICOM),
-        (State.WITHHELD, layout.WITHHELD_DICOM),
-    ):
+    if store.renames_trees:
+        drop_strays(store, staging)
+        _move_studies(store, staging)
+    else:
+        _move_files(store, staging)
+    store.barrier()
+
+
+_DESTINATIONS = ((State.PUBLISHED, layout.PUBLISHED_DICOM), (State.WITHHELD, layout.WITHHELD_DICOM))
+
+
+def _move_studies(store: Store, staging: Staging) -> None:
+    for state, destination in _DESTINATIONS:
         for decided in decided_parts(store, staging, _RELEASE):
             for study in _studies(_in_state(decided, state)):
                 store.move_tree(f"{staging.dicom}/{study}", f"{destination}/{study}")
-    store.barrier()
+
+
+def _move_files(store: Store, staging: Staging) -> None:
+    """Move file by file along one listing: a request for each, instead of three for each study, one by one."""
+    expected = [(place, _expected_files(store, staging, state)) for state, place in _DESTINATIONS]
+    staged = store.list_sizes(staging.dicom)
+    while chunk := list(islice(staged, _LISTED)):
+        names = [key.removeprefix(f"{staging.dicom}/") for key, _ in chunk]
+        digests = digest_all(f"{layout.PUBLISHED_DICOM}/{name}".encode() for name in names)
+        for place, files in expected:
+            known = (find(digests, files) >= 0).tolist()
+            store.move_all(
+                Move(key, size, f"{place}/{name}")
+                for (key, size), name, moves in zip(chunk, names, known, strict=True)
+                if moves
+            )
 
 
 def drop_strays(store: Store, staging: Staging) -> None:
@@ -102,7 +125,8 @@ def drop_strays(store: Store, staging: Staging) -> None:
     They are of instances in conflict, and of batches that a dead run had begun or finished when an
     object of theirs changed: their rows are gone, and a file without a row must not be published.
     """
-    expected = _expected_files(store, staging)
+    states = (State.PUBLISHED, State.WITHHELD)
+    expected = np.sort(np.concatenate([_expected_files(store, staging, state) for state in states]))
     staged = store.list(staging.dicom)
     while chunk := list(islice(staged, _LISTED)):
         places = [f"{layout.PUBLISHED_DICOM}/{key.removeprefix(staging.dicom + '/')}" for key in chunk]
@@ -112,21 +136,14 @@ def drop_strays(store: Store, staging: Staging) -> None:
                 store.delete(key)
 
 
-def _expected_files(store: Store, staging: Staging) -> Digests:
-    """Digest the paths of the files that a released or withheld row stands for, in ascending order."""
+def _expected_files(store: Store, staging: Staging, state: State) -> Digests:
+    """Digest the published paths of the files that a row in this state stands for, in ascending order."""
     digests = [np.empty(0, DIGEST_TYPE)]
     columns = ["source_ref", "file_path"]
     for decided, rows in zip(
         decided_parts(store, staging, _RELEASE), parts(store, staging, "instances", columns), strict=True
     ):
-        kept = pa.chunked_array(
-            [
-                chunk
-                for state in (State.PUBLISHED, State.WITHHELD)
-                for chunk in _in_state(decided, state)["source_ref"].chunks
-            ],
-            pa.string(),
-        )
+        kept = _in_state(decided, state)["source_ref"]
         paths = rows.filter(pc.is_in(rows["source_ref"], kept))["file_path"].drop_null()
         digests.append(digest_all(path.encode() for path in paths.to_pylist()))
     return np.sort(np.concatenate(digests))

@@ -11,9 +11,16 @@ from tasks.prepare import remove_staging
 from tasks.publish import publish
 from tasks.session import Session
 from tasks.staged import decided_parts
+from tasks.storage.local_store import LocalStore
 from tasks.target import stored
 from tests.builders import ct_instance, part10, write_study
 from tests.plain import PlainRun
+
+
+@pytest.fixture(autouse=True, params=[True, False], ids=["by folder", "by file"])
+def renames(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Publish as to a disk, and as to a bucket, where a folder is no more than a name."""
+    monkeypatch.setattr(LocalStore, "renames_trees", request.param)
 
 
 def decide(run: PlainRun) -> pa.Table:

@@ -12,9 +12,11 @@ import shutil
 import stat
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tasks.storage.faults import DELETE_IN_TARGET, MOVE_IN_TARGET, READ_TARGET, WRITE_TARGET, explained
 from tasks.storage.keys import (
@@ -34,6 +36,9 @@ from tasks.storage.local_files import (
 from tasks.storage.local_trees import merge_tree, scan_folder, settle_tree, sweep_tree, walk_files
 from tasks.storage.probe import probe_store
 from tasks.storage.uris import file_uri
+
+if TYPE_CHECKING:
+    from tasks.storage.store import Move
 
 _COPY_BYTES = 1024 * 1024
 
@@ -140,6 +145,17 @@ class LocalStore:
         settle_tree(source, folder_mode=folder_mode, file_mode=file_mode)
         self._make_folders(destination.parent)
         merge_tree(source, destination)
+
+    @property
+    def renames_trees(self) -> bool:
+        """A folder of any size moves by one rename."""
+        return True
+
+    def move_all(self, moves: Iterable[Move]) -> None:
+        """Rename one after the other."""
+        for one in moves:
+            with suppress(FileNotFoundError):
+                self.move(one.source_key, one.destination_key)
 
     @explained(READ_TARGET)
     def exists(self, key: str) -> bool:

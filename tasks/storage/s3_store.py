@@ -9,8 +9,9 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tasks.storage.delta_options import DeltaOptions, make_delta_options
 from tasks.storage.faults import (
@@ -28,9 +29,13 @@ from tasks.storage.probe import probe_store
 from tasks.storage.s3_bucket import Bucket, Listed
 from tasks.storage.s3_multipart import COPY_LIMIT_BYTES, copy_large, join_parts, upload_blocks
 
+if TYPE_CHECKING:
+    from tasks.storage.store import Move
+
 _CREATE_ATTEMPTS = 5
 _TAKEN_CODES = frozenset({"PreconditionFailed", "412"})
 _MET_CODE = "ConditionalRequestConflict"
+_DELETED_AT_ONCE = 1000
 _FILES_AT_ONCE = 16
 _READ_BYTES = 8 * 1024 * 1024
 
@@ -111,6 +116,18 @@ class S3Store:
         source, destination = self._folder(source_prefix), self._folder(destination_prefix)
         for page in self.bucket.list_pages(source):
             self._move([(listed, destination + listed.key.removeprefix(source)) for listed in page])
+
+    @property
+    def renames_trees(self) -> bool:
+        """Each object is copied and deleted, and each tree listed besides."""
+        return False
+
+    @explained(MOVE_IN_TARGET)
+    def move_all(self, moves: Iterable[Move]) -> None:
+        """Copy and delete, as many at a time as one request deletes; nothing is deleted before it is copied."""
+        pairs = ((Listed(self._name(source), size, ""), self._name(key)) for source, size, key in moves)
+        while chunk := list(islice(pairs, _DELETED_AT_ONCE)):
+            self._move(chunk)
 
     @explained(READ_TARGET)
     def exists(self, key: str) -> bool:

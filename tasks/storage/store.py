@@ -9,11 +9,19 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from tasks.storage.local_store import LocalStore
 from tasks.storage.s3_options import parse_options
 from tasks.storage.uris import S3Place, parse_place
+
+
+class Move(NamedTuple):
+    """An object that is to get another key; its size decides how it is copied."""
+
+    source_key: str
+    size_bytes: int
+    destination_key: str
 
 
 class Store(Protocol):
@@ -74,6 +82,15 @@ class Store(Protocol):
 
         Unfinished files are not moved but removed, so nobody may be writing below `source_prefix`.
         """
+        ...
+
+    @property
+    def renames_trees(self) -> bool:
+        """Tell whether `move_tree` costs the same however much it moves; where not, `move_all` costs less."""
+        ...
+
+    def move_all(self, moves: Iterable[Move]) -> None:
+        """Move objects, each as by `move`, many at a time; one that is in neither place is passed over."""
         ...
 
     def exists(self, key: str) -> bool:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tasks.errors import ConfigurationError, ContractError, TransientError
-from tasks.storage.store import Store, open_store
+from tasks.storage.store import Move, Store, open_store
 
 
 def test_what_is_written_is_read(store: Store) -> None:
@@ -134,6 +134,20 @@ def test_a_tree_moves_into_what_is_there(store: Store) -> None:
         "published/p/s/b": b"new",
         "published/p/s/z": b"old",
         "published/q/c": b"new",
+    }
+
+
+def test_objects_move_in_one_go_and_what_has_moved_before_is_passed_over(store: Store) -> None:
+    for key in ("staging/a", "staging/b/c", "staging/d"):
+        store.write(key, key.encode())
+    store.write("elsewhere/c", b"old")
+    moves = [Move("staging/a", 9, "published/a"), Move("staging/b/c", 11, "elsewhere/c")]
+    for _ in range(2):
+        store.move_all(iter([*moves, Move("staging/never", 1, "published/never")]))
+    assert {key: store.read(key) for key in store.list()} == {
+        "published/a": b"staging/a",
+        "elsewhere/c": b"staging/b/c",
+        "staging/d": b"staging/d",
     }
 
 
