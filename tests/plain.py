@@ -23,7 +23,7 @@ from tests.builders import KEY_TEXT
 
 @dataclass
 class PlainRun:
-    """One run over `root/source` into `root/target`, as far as the test takes it."""
+    """One run over `root/source` into `root/target`, unless options say otherwise, as far as the test takes it."""
 
     root: Path
     monkeypatch: pytest.MonkeyPatch
@@ -37,11 +37,13 @@ class PlainRun:
         self.monkeypatch.setattr(process, "report_progress", lambda _objects, _bytes: None)
         self._stack = ExitStack()
         self.settings = Settings(
-            source="" if self.selection else str(self.root / "source"),
-            target=str(self.root / "target"),
-            outputs=self.outputs,
-            batch_objects=self.batch_objects,
-            **self.options,
+            **{
+                "source": "" if self.selection else str(self.root / "source"),
+                "target": str(self.root / "target"),
+                "outputs": self.outputs,
+                "batch_objects": self.batch_objects,
+                **self.options,
+            }
         )
         self.plan: RunPlan = self._stack.enter_context(open_run(self.settings, self.selection)).plan
         return self
@@ -56,7 +58,7 @@ class PlainRun:
 
     @property
     def store(self) -> Store:
-        return open_store(str(self.root / "target"), {})
+        return open_store(self.settings.target, {})
 
     @property
     def staging(self) -> Staging:
