@@ -17,7 +17,7 @@ import pytest
 import yaml
 
 from tasks.settings import Settings
-from tests.infra.files import INFRA, load, read
+from tests.infra.files import INFRA, load, load_all, read
 
 FILES = ("prefect.yaml", "prefect-docker.yaml", "prefect-kubernetes.yaml")
 NO_SERVER: Any = object()
@@ -161,6 +161,17 @@ def test_the_kubernetes_worker_makes_a_valid_restricted_job(deployment: dict[str
     given = {each["name"]: each.get("value") for each in container["env"]}
     assert given["DASK_CONFIG"] == "/etc/dicomflow/dask-tls.yaml"
     assert pod["metadata"]["labels"]["app.kubernetes.io/component"] == "flow"
+
+
+def test_only_the_job_that_maintains_may_delete_files_of_tables() -> None:
+    accounts = {
+        each["name"]: each["work_pool"]["job_variables"]["service_account_name"]
+        for each in deployments("prefect-kubernetes.yaml")
+    }
+    assert accounts.pop("maintain") == "dicomflow-maintenance"
+    assert set(accounts.values()) == {"dicomflow-flow"}
+    made = {each["metadata"]["name"] for each in load_all("k8s/base/accounts.yaml")}
+    assert {"dicomflow-maintenance", "dicomflow-flow"} <= made
 
 
 def test_every_variable_of_the_job_template_is_used() -> None:
