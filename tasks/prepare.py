@@ -343,7 +343,7 @@ def _sweep(store: Store, dead: list[RunPlan]) -> None:
     ]
     for orphan in orphans:
         store.delete_tree(orphan)
-    for place in (layout.RESTRICTED, layout.ATTEMPTS):
+    for place in (layout.RESTRICTED, layout.ATTEMPTS, layout.STAGING):
         # The first and the last that a run writes: killed there, nothing else tells of it.
         store.sweep(place, older_than_seconds=0, deep=False)
     if dead or orphans:
