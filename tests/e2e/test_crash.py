@@ -15,7 +15,7 @@ import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -59,8 +59,9 @@ class Fault(NamedTuple):
 class Driver:
     """A process that forks one run after the other."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, source: str = "") -> None:
         self.folder = folder
+        self.source = source or str(folder / "source")
         self.calls: dict[str, int] = {}
         self.strace = need("strace")
         environment = {name: value for name, value in os.environ.items() if not name.startswith("DICOMFLOW_")}
@@ -74,9 +75,9 @@ class Driver:
             text=True,
         )
 
-    def run(self, target: Path, *tracing: str) -> dict[str, Any]:
+    def run(self, target: Path | str, *tracing: str) -> dict[str, Any]:
         """Run once over the source, under a tracer if it has something to do."""
-        pid = self._ask({"source": str(self.folder / "source"), "target": str(target)})["pid"]
+        pid = self._ask({"source": self.source, "target": str(target)})["pid"]
         _wait_until_stopped(pid)
         tracer = self._trace(pid, *tracing) if tracing else None
         os.kill(pid, signal.SIGCONT)
@@ -141,7 +142,7 @@ def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Driver]:
     driver = Driver(folder)
     try:
         assert driver.run(folder / "undisturbed") == {"killed": False, "code": 0}
-        driver.calls = count_calls(driver)
+        driver.calls = count_calls(driver, folder / "counted", CALLS)
         yield driver
     finally:
         driver.close()
@@ -194,12 +195,11 @@ def meet(driver: Driver, fault: Fault) -> dict[str, Any]:
     return ended
 
 
-def count_calls(driver: Driver) -> dict[str, int]:
-    """Count how often one thread, the busiest, makes each call in an undisturbed run."""
-    target, calls = driver.folder / "counted", driver.folder / "calls"
-    shutil.rmtree(target, ignore_errors=True)
-    names = ",".join(f"?{call}" for call in CALLS)
-    assert driver.run(target, "-e", f"trace={names}")["code"] == 0
+def count_calls(driver: Driver, target: Path | str, names: Sequence[str]) -> dict[str, int]:
+    """Count how often one thread, the busiest, makes each call in an undisturbed run into a new target."""
+    calls = driver.folder / "calls"
+    traced = ",".join(f"?{name}" for name in names)
+    assert driver.run(target, "-e", f"trace={traced}")["code"] == 0
     each = Counter(
         match.groups()
         for line in calls.read_text().splitlines()

@@ -9,12 +9,15 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from uuid import uuid4
 
+import boto3
 import pytest
 
 from tasks.errors import ConfigurationError, TransientError
 from tasks.storage.lease import Lease, check_fence
 from tasks.storage.store import Store
+from tests.peers.ceph import Gateway
 
 FOLDER = "restricted/lease"
 
@@ -35,11 +38,19 @@ except PipelineError as error:
 """
 
 
-@pytest.fixture
-def place(request: pytest.FixtureRequest, store: Store) -> tuple[str, str]:
-    """How another process opens the same store."""
-    endpoint = request.getfixturevalue("s3_endpoint") if store.url("a").startswith("s3://") else ""
-    return (store.url("a").removesuffix("/a"), endpoint)
+@pytest.fixture(params=["local", "moto", "ceph"])
+def place(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> tuple[str, str]:
+    """How a process opens a store: in a folder, on a mock of S3, and on a server whose conditions are real."""
+    if request.param == "local":
+        return (str(request.getfixturevalue("tmp_path") / "target"), "")
+    if request.param == "moto":
+        return (f"s3://{request.getfixturevalue('bucket')}/target", request.getfixturevalue("s3_endpoint"))
+    gateway: Gateway = request.getfixturevalue("gateway")
+    for name, value in gateway.environment.items():
+        monkeypatch.setenv(name, value)
+    bucket = f"lease-{uuid4()}"
+    boto3.Session().client("s3").create_bucket(Bucket=bucket)
+    return (f"s3://{bucket}/target", gateway.endpoint)
 
 
 class Process:
