@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import struct
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from enum import StrEnum
@@ -147,8 +148,9 @@ def _make_series(place: Place, recipe: Recipe, pixels: bytes) -> Dataset:
 
 
 def _compress(ds: Dataset, pixels: bytes) -> None:
-    """Put half of the pixels into two fragments, as if a code stream had come of them (PS3.5 A.4)."""
-    stream = b"\xff\x4f\xff\x51" + pixels[: len(pixels) // 2] + b"\xff\xd9"
+    """Put half of the pixels into two fragments, as if a code stream had come of them (T.800 A.5.1)."""
+    size = struct.pack(">HHLLLL", 41, 0, ds.Columns, ds.Rows, 0, 0)
+    stream = b"\xff\x4f\xff\x51" + size + pixels[: len(pixels) // 2] + b"\xff\xd9"
     ds.file_meta.TransferSyntaxUID = JPEG2000Lossless
     ds.PixelData = encapsulate([stream], fragments_per_frame=2)
     ds["PixelData"].VR = "OB"

@@ -49,6 +49,9 @@ class Template(NamedTuple):
     staged: pa.Table
     instances: pa.Table
     tokens: pa.Table
+    changes: pa.Table
+    changed: pa.Table
+    look: bytes
 
 
 def measure_gate(
@@ -93,8 +96,8 @@ def make_template(seed: int, scratch: Path) -> Template:
         plan = plan_run(Path(folder), "metadata")
         report = process_corpus(list(list_objects(str(corpus.folder), {})), plan)
         store, staging = open_store(plan.target, {}), Staging(plan.run_id)
-        tables = (read_table(store, staging.part(report.batch_id, name)) for name in Template._fields)
-        return Template(*tables)
+        tables = (read_table(store, staging.part(report.batch_id, name)) for name in Template._fields[:-1])
+        return Template(*tables, store.read(staging.look(report.batch_id)))
 
 
 def stage_rows(folder: Path, template: Template, count: int) -> RunPlan:
@@ -121,9 +124,12 @@ def _stage_batch(store: Store, staging: Staging, template: Template, number: int
         "instances": _copy(mine, number, batch_id),
         "findings": FINDINGS.arrow_schema().empty_table(),
         "tokens": template.tokens,
+        "changes": _copy(template.changes, number, batch_id),
+        "changed": _copy(template.changed.slice(0, rows), number, batch_id),
     }
     for name, table in tables.items():
         store.write_unsynced(staging.part(batch_id, name), [table_bytes(table)])
+    store.write_unsynced(staging.look(batch_id), [template.look])
     now = utc_now()
     report = BatchReport(batch_id, rows, rows, {}, {}, 0, 0, 0.0, now, now)
     store.write_unsynced(staging.report(batch_id), [dump_record(report)])
