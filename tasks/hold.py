@@ -6,10 +6,12 @@ import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from tasks import layout
 from tasks.errors import ConfigurationError
 from tasks.records import RunPlan
+from tasks.storage.faults import WRITE_TARGET, explained
 from tasks.storage.lease import Lease, check_fence
 from tasks.storage.store import Store
 
@@ -28,13 +30,18 @@ def hold(store: Store) -> Iterator[int]:
         with Lease(store, layout.LEASE).held() as fence:
             yield fence
         return
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with path.open("ab") as lock:
+    with _open_lock(path) as lock:
         if not _lock(lock.fileno()):
             raise ConfigurationError(
                 "Another run holds this target. Wait until it has ended (`dicomflow show TARGET`), then try again."
             )
         yield 0
+
+
+@explained(WRITE_TARGET)
+def _open_lock(path: Path) -> BinaryIO:
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return path.open("ab")
 
 
 def is_held(store: Store) -> bool:
@@ -61,6 +68,7 @@ def _try(path: Path) -> bool:
         return _lock(lock.fileno(), shared=True)
 
 
+@explained(WRITE_TARGET)
 def _lock(descriptor: int, *, shared: bool = False) -> bool:
     try:
         fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)

@@ -40,6 +40,10 @@ _ERRNO_STEPS: dict[int, tuple[type[PipelineError], str]] = {
     errno.EACCES: (ConfigurationError, "permission denied; check owner and mode of the folder"),
     errno.EPERM: (ConfigurationError, "not permitted; check the owner, and that hard links are allowed"),
     errno.EOPNOTSUPP: (ConfigurationError, "its file system lacks hard links; choose another"),
+    errno.ENOLCK: (
+        ConfigurationError,
+        "its file system has no locks to give; start its lock daemon or choose another",
+    ),
     errno.EXDEV: (
         ConfigurationError,
         "it spans two file systems; keep it on one, so that a rename is atomic",

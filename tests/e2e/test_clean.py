@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import subprocess
 import time
@@ -193,20 +194,54 @@ def kill_all(run: subprocess.Popen[bytes]) -> None:
         "staging/*/audit.json",
         "published/dicom/*/*",
         "restricted/ledger/*",
+        "docs/runs/*/report.json",
     ],
-    ids=["listed", "first batch done", "judged", "first study published", "ledger begun"],
+    ids=["listed", "first batch done", "judged", "first study published", "ledger begun", "docs begun"],
 )
 def test_a_killed_run_resumes_and_ends_as_if_nothing_had_happened(
     reference: Place, tmp_path: Path, moment: str
 ) -> None:
     target = tmp_path / "target"
-    run = start(reference, target)
+    run = start(reference, target, "--identities")
     wait_for(target, moment, run)
     kill_all(run)
     visible = files_of(target)
     assert visible.items() <= files_of(reference.target).items()
-    report = clean(reference, "--batch-objects", "4", target=target)
+    resume_and_compare(reference, target)
+
+
+def resume_and_compare(reference: Place, target: Path) -> None:
+    """Run the same command again, and hold what is there to what an undisturbed run leaves."""
+    report = clean(reference, "--batch-objects", "4", "--identities", target=target)
     assert report["exit_code"] in (0, 3), report
+    assert_same_target(target, reference.target)
+    assert states_of(target) == EXPECTED
+
+
+@pytest.mark.long
+@pytest.mark.timeout(3600)
+def test_a_run_killed_at_any_time_ends_as_if_nothing_had_happened(reference: Place, tmp_path: Path) -> None:
+    dice = random.Random(20261122)  # noqa: S311
+    for number in range(25):
+        target = tmp_path / str(number)
+        run = start(reference, target, "--identities")
+        wait_for(target, "restricted/lock", run)
+        time.sleep(dice.uniform(0, 20))
+        if run.poll() is None:
+            kill_all(run)
+        assert files_of(target).items() <= files_of(reference.target).items()
+        resume_and_compare(reference, target)
+
+
+def test_of_two_commands_at_once_one_is_refused_and_nothing_is_done_twice(
+    reference: Place, tmp_path: Path
+) -> None:
+    target = tmp_path / "target"
+    runs = [start(reference, target, "--identities") for _ in range(2)]
+    ended = [(run.communicate(timeout=280)[0], run.returncode) for run in runs]
+    refused, done = sorted(ended, key=lambda end: end[1])
+    assert (refused[1], done[1]) == (2, 3), ended
+    assert b"Another run holds this target" in refused[0]
     assert_same_target(target, reference.target)
     assert states_of(target) == EXPECTED
 

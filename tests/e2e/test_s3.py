@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +18,7 @@ from tasks.storage.requests import count_requests_of_process
 from tasks.storage.store import open_store
 from tasks.target import stored
 from tests.builders import KEY_TEXT, ct_instance, part10
-from tests.e2e.runs import Place, clean, files_of
+from tests.e2e.runs import Place, clean, command, files_of
 from tests.peers.ceph import Gateway, s3_environment
 from tests.peers.haproxy import FaultProxy
 from tests.plain import PlainRun
@@ -106,6 +108,52 @@ def test_a_patient_is_looked_up_and_forgotten_in_a_bucket(cloud: Cloud) -> None:
 def test_a_second_run_finds_nothing_new(cloud: Cloud) -> None:
     again = clean(cloud.place, "--identities", source="s3://raw/landing", target="s3://research/calm")
     assert (again["outcome"], again["bytes_read"]) == ("nothing new", 0)
+
+
+def test_of_two_commands_at_once_one_is_refused_and_nothing_is_done_twice(cloud: Cloud) -> None:
+    arguments = ("clean", "s3://raw/landing", "s3://research/twice", "--json", "--workers", "1")
+    runs = [
+        subprocess.Popen(
+            command(*arguments),
+            env=cloud.place.environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
+        for _ in range(2)
+    ]
+    ended = sorted(
+        ((run.communicate(timeout=280)[0], run.returncode) for run in runs), key=lambda end: end[1]
+    )
+    assert [code for _, code in ended] == [0, 2], ended
+    assert b"Another run holds this target" in ended[1][0]
+    assert cloud.files("twice/published/dicom/") == cloud.files("calm/published/dicom/")
+    for table in ("published/instances", "restricted/ledger"):
+        assert stored(open_store("s3://research/twice", {}), table).read().num_rows == INSTANCES
+
+
+def test_what_is_missing_altered_or_extra_in_a_bucket_is_found(cloud: Cloud) -> None:
+    def verify() -> tuple[dict[str, Any], int]:
+        done = subprocess.run(
+            command("verify", "s3://research/harmed", "--json"),
+            env=cloud.place.environment(DICOMFLOW_KEY=""),
+            capture_output=True,
+            timeout=120,
+            check=False,
+        )
+        return json.loads(done.stdout), done.returncode
+
+    for key, data in cloud.files("calm/").items():
+        cloud.client.put_object(Bucket="research", Key=f"harmed/{key}", Body=data)
+    intact, code = verify()
+    assert (intact["problems"], intact["files"], code) == ({}, INSTANCES, 0)
+    first, second, *_ = cloud.files("harmed/published/dicom/").items()
+    place = "harmed/published/dicom/"
+    cloud.client.delete_object(Bucket="research", Key=place + first[0])
+    cloud.client.put_object(Bucket="research", Key=place + second[0], Body=second[1][:-1] + b"x")
+    cloud.client.put_object(Bucket="research", Key=f"{place}2.25.1/2.25.2/2.25.3/2.25.4.dcm", Body=second[1])
+    harmed, code = verify()
+    assert code == 5
+    assert harmed["problems"] == {"file missing": 1, "file altered": 1, "file extra": 1}
 
 
 @pytest.mark.usefixtures("no_artifacts")
