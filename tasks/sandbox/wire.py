@@ -195,9 +195,8 @@ def _unpack_dataset(rows: tuple[Any, ...]) -> DataSet:
     return dataset
 
 
-def _check_finding(rule: str, path: str, code: str, form: None) -> Finding:
-    # Shapes of values are told by cleaning, never by a reader, so there is nothing to believe the child.
-    if not _RULE.fullmatch(rule) or not _PATH.fullmatch(path) or code not in REASONS or form is not None:
+def _check_finding(rule: str, path: str, code: str) -> Finding:
+    if not _RULE.fullmatch(rule) or not _PATH.fullmatch(path) or code not in REASONS:
         raise Untrue
     return Finding(rule, path, code)
 
