@@ -78,6 +78,11 @@ _IDENTITY = (*REPLACED.split(), *MAPPED.split()[:4], *SHIFTED.split()[1:5])
 """What every rule replaces or removes: names, UIDs and dates."""
 
 
+def check_counts(paths: Sequence[Path], ours: Done, theirs: Done) -> None:
+    """Check that both wrote a file for each."""
+    assert len(ours.written) == len(theirs.written) == len(paths)
+
+
 def check_files(paths: Sequence[Path], ours: Done, theirs: Done) -> None:
     """See that both wrote every file with its pixels, ours without identity, and theirs too unless it is a copy."""
     before = [dcmread(path) for path in paths]

@@ -106,6 +106,10 @@ def list_contests() -> Iterator[Contest]:
     ):
         matches = (Match(EDIT_BY_PYDICOM, times), Match(DICOGNITO, 15), Match(DICOM_ANONYMIZER, 15), *more)
         yield Contest("full clean", kind, ours.clean_files, matches, agreement.check_files)
+    for kind in (Kind.SMALL, Kind.SLICE):
+        # The options may cost half as much again as the Basic Profile, no more.
+        matches = (Match(ours.BASIC_PROFILE, 1 / 1.5),)
+        yield Contest("research profile", kind, ours.clean_files, matches, agreement.check_counts)
 
 
 def _name_values(

@@ -21,7 +21,7 @@ from tasks.records import Reject, SourceObject
 from tasks.storage.byte_source import open_source
 from tasks.storage.listing import version_of
 from tasks.storage.store import open_store
-from tests.bench.rivals import Program, tags_of
+from tests.bench.rivals import Program, Rival, tags_of
 from tests.builders import KEY_TEXT
 
 
@@ -69,26 +69,39 @@ def write_json(paths: Sequence[Path], _target: Path) -> Callable[[], list[bytes]
 
 
 @cache
-def _deidentifier() -> Deidentifier:
-    return Deidentifier(load_key(text=KEY_TEXT), load_profile("research"))
+def _deidentifier(profile: str) -> Deidentifier:
+    return Deidentifier(load_key(text=KEY_TEXT), load_profile(profile))
 
 
-def clean_files(paths: Sequence[Path], target: Path) -> Callable[[], None]:
-    """Clean each file under the research profile, check the result and write it where it belongs."""
-    objects, cleaner, store = _objects_of(paths), Cleaner(_deidentifier()), open_store(str(target), {})
+def clean_files_under(profile: str) -> Program:
+    """Clean each file under a profile, check the result and write it where it belongs."""
 
-    def clean(obj: SourceObject) -> None:
-        with open_source(obj, {}) as source:
-            cleaned = cleaner.clean(source, pixels=True)
-            if isinstance(cleaned, Reject):
-                raise Refused(cleaned.code)
-            path = instance_path(
-                cleaned.PatientID, cleaned.StudyInstanceUID, cleaned.SeriesInstanceUID, cleaned.SOPInstanceUID
-            )
-            store.write_unsynced(path, cleaned.pieces())
+    def prepare(paths: Sequence[Path], target: Path) -> Callable[[], None]:
+        objects, store = _objects_of(paths), open_store(str(target), {})
+        cleaner = Cleaner(_deidentifier(profile))
 
-    def clean_all() -> None:
-        for obj in objects:
-            clean(obj)
+        def clean(obj: SourceObject) -> None:
+            with open_source(obj, {}) as source:
+                cleaned = cleaner.clean(source, pixels=True)
+                if isinstance(cleaned, Reject):
+                    raise Refused(cleaned.code)
+                path = instance_path(
+                    cleaned.PatientID,
+                    cleaned.StudyInstanceUID,
+                    cleaned.SeriesInstanceUID,
+                    cleaned.SOPInstanceUID,
+                )
+                store.write_unsynced(path, cleaned.pieces())
 
-    return clean_all
+        def clean_all() -> None:
+            for obj in objects:
+                clean(obj)
+
+        return clean_all
+
+    return prepare
+
+
+clean_files = clean_files_under("research")
+BASIC_PROFILE = Rival("dicomflow, Basic Profile alone", clean_files_under("basic"))
+"""The least that must be done, to see what the options cost."""
