@@ -262,15 +262,20 @@ def test_of_two_commands_at_once_one_is_refused_and_nothing_is_done_twice(
     assert states_of(target) == EXPECTED
 
 
+def runs(module: str, process: psutil.Process) -> bool:
+    return module in " ".join(process.cmdline())
+
+
 def test_a_worker_killed_in_mid_run_costs_nothing(reference: Place, tmp_path: Path) -> None:
     target = tmp_path / "target"
-    run = start(reference, target, "--workers", "2")
+    run = start(reference, target, "--workers", "2", "--identities")
     wait_for(target, "restricted/staging/*/manifests/*", run)
     wait_for(target, "staging/*/dicom/*", run)
     workers = [
         process
         for process in psutil.Process(run.pid).children(recursive=True)
-        if "multiprocessing.forkserver" in " ".join(process.cmdline()) and not process.children()
+        if runs("multiprocessing.forkserver", process)
+        and all(runs("tasks.sandbox.child", child) for child in process.children())
     ]
     assert len(workers) == 2
     os.kill(workers[0].pid, signal.SIGKILL)
