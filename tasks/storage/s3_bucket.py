@@ -29,6 +29,9 @@ from tasks.storage.s3_ranges import Ranges
 
 T = TypeVar("T")
 
+_CHAIN = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_PROFILE", "AWS_ACCESS_KEY_ID")
+"""Variables of the AWS chain that say which server is meant, and who asks."""
+
 
 class Listed(NamedTuple):
     """An object as a listing shows it; `etag` without its quotes."""
@@ -233,11 +236,15 @@ class _Connection(NamedTuple):
 
 
 def _connect(options: S3Options) -> _Connection:
-    return _connect_process(options, os.getpid())
+    return _connect_as(options, os.getpid(), *map(os.environ.get, _CHAIN))
 
 
 @functools.lru_cache(maxsize=16)
-def _connect_process(options: S3Options, process: int) -> _Connection:  # noqa: ARG001 - part of the cache's key
-    """Give the file system that holds the connection, one a process: a fork must not share its sockets."""
-    filesystem = s3fs.S3FileSystem(**make_filesystem_arguments(options))
+def _connect_as(options: S3Options, *_whence: object) -> _Connection:
+    """Give the file system that holds the connection, one for a process and what the AWS chain names in it.
+
+    A fork must not share sockets. Nor may a process that lives long go on asking the server that its environment
+    named before: s3fs keeps its instances by their arguments alone, and the environment is none.
+    """
+    filesystem = s3fs.S3FileSystem(**make_filesystem_arguments(options), skip_instance_cache=True)
     return _Connection(filesystem, choose_checksum(options) == "when_supported", Paces(), Ranges())

@@ -111,7 +111,6 @@ def meet(remote: Remote, fault: Fault) -> bool:
     return bool(ended["killed"])
 
 
-@pytest.mark.long  # passes by itself; within a whole run the gateway was once out of reach, not understood yet
 def test_a_run_between_buckets_killed_at_a_request_ends_as_if_undisturbed(remote: Remote) -> None:
     assert remote.driver.calls["sendto"] > 20
     points = choose([point for point in all_points(remote.driver) if point[0] in CALLS[:2]], SHORT)

@@ -16,6 +16,7 @@ from tasks.errors import ConfigurationError, TransientError
 from tasks.storage import s3_multipart
 from tasks.storage import s3_store as s3_store_module
 from tasks.storage.store import Store, open_store
+from tests.peers.ceph import free_port
 from tests.storage.proxy import FaultyProxy, always, first, obey
 
 
@@ -32,6 +33,19 @@ def test_a_small_object_is_one_request(faulty_store: Store, proxy: FaultyProxy) 
     faulty_store.write("a.json", b"{}")
     faulty_store.write_unsynced("b.dcm", [b"1", b"2"])
     assert [method for method, _ in proxy.requests] == ["PUT", "PUT"]
+
+
+def test_a_process_asks_the_server_that_its_environment_names_now(
+    bucket: str, s3_endpoint: str, credentials: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = {"attempts": 1}
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{free_port()}")
+    with pytest.raises(TransientError, match="EndpointConnectionError"):
+        open_store(f"s3://{bucket}/target", options).write("a.json", b"{}")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", s3_endpoint)
+    store = open_store(f"s3://{bucket}/target", options)
+    store.write("a.json", b"{}")
+    assert store.read("a.json") == b"{}"
 
 
 def test_an_object_has_its_media_type(s3_store: Store, boto: Any, bucket: str, tmp_path: Path) -> None:
