@@ -24,7 +24,7 @@ from tasks.records import Found, RunPlan
 from tasks.settings import Settings
 from tasks.staged import batch_ids, drop_batch, dump_record
 from tasks.storage.store import Store, open_store
-from tasks.survey import list_source
+from tasks.survey import kept_listing, list_source
 
 
 @task(name="discover", cache_policy=NO_CACHE, persist_result=False)
@@ -32,7 +32,8 @@ from tasks.survey import list_source
 def discover(plan: RunPlan, settings: Settings) -> Found:
     """Find what this run has to do; with nothing to do, nothing is written."""
     store, staging = open_store(plan.target, dict(plan.s3)), Staging(plan.run_id)
-    pending, listing = list_source(plan, store)
+    kept = kept_listing(plan, store)
+    pending, listing = list_source(plan, store, kept=kept)
     if not listing.pending:
         return Found(listing, (), 0)
     remaining = _compare(plan, store, staging, pending)
@@ -44,6 +45,8 @@ def discover(plan: RunPlan, settings: Settings) -> Found:
         store.write_unsynced(cut.batch.manifest, [write_manifest(cut.objects)])
     store.barrier()
     store.write(staging.listing, dump_record(listing))
+    if kept is not None:
+        kept.drop()
     return Found(listing, tuple(cut.batch for cut in remaining.cuts), remaining.finished_objects)
 
 

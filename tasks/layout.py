@@ -45,6 +45,8 @@ STAGING = "staging"
 NAMING_STAGING = "restricted/staging"
 """Staged lists of source objects: their names may be patients', so not even a staging folder holds them."""
 STAGED_RUNS = "restricted/staging/runs"
+KEPT_LISTING = "restricted/staging/listing"
+"""How far a long listing of a bucket came, so that it goes on there; of a run that has no record yet."""
 
 
 def instance_path(PatientID: str, StudyInstanceUID: str, SeriesInstanceUID: str, SOPInstanceUID: str) -> str:

@@ -39,6 +39,7 @@ from tasks.reasons import REASONS
 from tasks.records import RunPlan, Selection, utc_now
 from tasks.settings import Settings
 from tasks.staged import dump_record, load_record
+from tasks.storage.listing import KeptPlace
 from tasks.storage.store import Store, open_store
 from tasks.storage.uris import S3Place, check_apart, file_uri, parse_place
 from tasks.tables.delta import check_address
@@ -334,7 +335,8 @@ def _sweep(store: Store, dead: list[RunPlan]) -> None:
     The target is ours alone by now. A worker that outlived its run may still write to a folder that was
     swept, which is why folders without a record happen at all.
     """
-    known = {run.run_id for run in dead} | {PurePosixPath(layout.STAGED_RUNS).name}
+    kept = {PurePosixPath(place).name for place in (layout.STAGED_RUNS, layout.KEPT_LISTING)}
+    known = {run.run_id for run in dead} | kept
     orphans = [
         f"{place}/{name}"
         for place in (layout.STAGING, layout.NAMING_STAGING)
@@ -393,4 +395,5 @@ def sweep_dead(store: Store, before: str, *, dry_run: bool) -> int:
         for run in old:
             remove_staging(store, run.run_id)
         _sweep(store, [run for run in dead if run not in old])
+        KeptPlace(store, layout.KEPT_LISTING).drop()
     return len(old)

@@ -22,7 +22,7 @@ from tasks.prepare import make_plan
 from tasks.reasons import REASONS
 from tasks.records import Listing, Outcome, RunPlan, RunReport, Selection, State, utc_now
 from tasks.settings import Settings
-from tasks.storage.listing import list_objects
+from tasks.storage.listing import KeptPlace, list_objects
 from tasks.storage.look_again import MISSING, look_again
 from tasks.storage.readiness import follow_links, has_rested
 from tasks.storage.store import Store, open_store
@@ -48,21 +48,28 @@ _ahead: dict[str, Listed] = {}
 def survey(settings: Settings, selection: Selection | None = None) -> Listing:
     """Say what a run would do, without doing it or taking hold of the target."""
     plan = make_plan(settings, selection)
-    return list_source(plan, open_store(plan.target, dict(plan.s3))).listing
+    return list_source(plan, open_store(plan.target, dict(plan.s3)), kept=None).listing
 
 
-def list_source(plan: RunPlan, store: Store) -> Listed:
+def kept_listing(plan: RunPlan, store: Store) -> KeptPlace | None:
+    """Give the place where a run that holds its target keeps how far a listing came; a folder is just listed."""
+    return KeptPlace(store, layout.KEPT_LISTING) if plan.source.startswith("s3://") else None
+
+
+def list_source(plan: RunPlan, store: Store, *, kept: KeptPlace | None) -> Listed:
     """List the source against the ledger, unless it was listed ahead for this run."""
     ahead = _ahead.pop(plan.run_id, None)
     if ahead is not None:
         return ahead
     if plan.replay is not None:
         return _list_replayed(plan, plan.replay, store)
-    objects = list_objects(plan.source, dict(plan.s3), plan.listing)
+    objects = list_objects(plan.source, dict(plan.s3), plan.listing, kept)
     split = _read_ledger(store).split(follow_links(objects) if plan.follow_links else objects)
     found = sort_objects(split)
     pending = _leave_young(found, plan.stable_seconds)
     young = len(found) - len(pending)
+    if kept is not None and not len(pending):
+        kept.drop()
     listing = Listing(
         listed=split.listed - young,
         pending=len(pending),
@@ -109,7 +116,7 @@ def list_ahead(plan: RunPlan) -> Listing | None:
     store = open_store(plan.target, dict(plan.s3))
     if not any(store.list(layout.LEDGER)):
         return None
-    listed = list_source(plan, store)
+    listed = list_source(plan, store, kept=kept_listing(plan, store))
     _ahead[plan.run_id] = listed
     return listed.listing
 

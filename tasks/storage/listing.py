@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from tasks.errors import ConfigurationError, PipelineError, TransientError
 from tasks.records import SourceObject
@@ -21,11 +21,26 @@ from tasks.storage.uris import S3Place, file_uri, parse_place
 
 if TYPE_CHECKING:
     from tasks.storage.s3_bucket import Bucket, Listed
+    from tasks.storage.store import Store
 
 T = TypeVar("T")
 
 
-def list_objects(uri: str, options: Mapping[str, object], listing: str = "") -> Iterator[SourceObject]:
+class KeptPlace(NamedTuple):
+    """Where the parts of long listings are kept: a folder of a target that the caller holds."""
+
+    store: Store
+    folder: str
+
+    def drop(self) -> None:
+        """Forget what was kept: it is settled, or in the manifests of a run."""
+        if self.store.list_folders(self.folder):
+            self.store.delete_tree(self.folder)
+
+
+def list_objects(
+    uri: str, options: Mapping[str, object], listing: str = "", kept: KeptPlace | None = None
+) -> Iterator[SourceObject]:
     """List a source, which may be a folder, a single file, or an S3 prefix; in no particular order.
 
     A local source is named by its real path, whatever link the operator came by: one file, one URI.
@@ -37,6 +52,8 @@ def list_objects(uri: str, options: Mapping[str, object], listing: str = "") -> 
         S3 options, see `tasks.storage.s3_options.S3Options`; of these the budget holds for a folder too.
     listing
         A list of the objects to take instead of all (`tasks.storage.listing_file`); for S3 only.
+    kept
+        Where a bucket's listing is kept as it goes on, and gone on with (`tasks.storage.kept_listing`).
 
     Raises
     ------
@@ -47,7 +64,7 @@ def list_objects(uri: str, options: Mapping[str, object], listing: str = "") -> 
     """
     match parse_place(uri):
         case S3Place(bucket, key):
-            return _list_bucket(bucket, key, options, listing)
+            return _list_bucket(bucket, key, options, listing, kept)
         case path:
             if listing:
                 raise ConfigurationError(
@@ -150,12 +167,14 @@ def describe_local(path: bytes, status: os.stat_result) -> SourceObject:
     return SourceObject(file_uri(path), status.st_size, version_of(status), kind)
 
 
-def _list_bucket(name: str, key: str, options: Mapping[str, object], listing: str) -> Iterator[SourceObject]:
+def _list_bucket(
+    name: str, key: str, options: Mapping[str, object], listing: str, kept: KeptPlace | None
+) -> Iterator[SourceObject]:
     """List a prefix. An object's version is its ETag: listings do not give version ids."""
     from tasks.storage.s3_bucket import Bucket  # most of a second, for S3 only
 
     bucket = Bucket(name, parse_options(options))
-    return _list_keys(bucket, key) if not listing else _take_list(bucket, key, listing)
+    return _list_keys(bucket, key, kept) if not listing else _take_list(bucket, key, listing)
 
 
 def _take_list(bucket: Bucket, key: str, listing: str) -> Iterator[SourceObject]:
@@ -172,9 +191,9 @@ def _take_list(bucket: Bucket, key: str, listing: str) -> Iterator[SourceObject]
         yield SourceObject(f"s3://{bucket.name}/{entry.key}", entry.size_bytes or 0, entry.etag or "")
 
 
-def _list_keys(bucket: Bucket, key: str) -> Iterator[SourceObject]:
+def _list_keys(bucket: Bucket, key: str, kept: KeptPlace | None) -> Iterator[SourceObject]:
     is_empty = True
-    for listed in _take_listed(bucket, f"{key}/" if key else ""):
+    for listed in _take_listed(bucket, f"{key}/" if key else "", kept):
         is_empty = False
         # Consoles draw folders by empty objects whose key ends in a slash; like folders they are not counted.
         if not (listed.key.endswith("/") and listed.size_bytes == 0):
@@ -183,10 +202,11 @@ def _list_keys(bucket: Bucket, key: str) -> Iterator[SourceObject]:
         yield from _list_one(bucket, key)
 
 
-def _take_listed(bucket: Bucket, prefix: str) -> Iterator[Listed]:
-    from tasks.storage.s3_listing import list_sharded
+def _take_listed(bucket: Bucket, prefix: str, kept: KeptPlace | None) -> Iterator[Listed]:
+    from tasks.storage.kept_listing import list_kept
+    from tasks.storage.s3_listing import ShardedListing
 
-    pages = list_sharded(bucket, prefix)
+    pages = ShardedListing(bucket, prefix).pages() if kept is None else list_kept(bucket, prefix, kept)
     while True:
         try:
             page = next(pages, None)

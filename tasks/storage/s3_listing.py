@@ -2,14 +2,15 @@
 
 So one listing after the other takes hours for what is 100,000 pages. Folders tell where keys lie; at some of them
 the rest is cut into ranges of keys, and a page of each range is asked for at once. Memory is that of a round of
-pages, whatever the prefix holds, and a prefix of one page costs one request as ever.
+pages, whatever the prefix holds, and a prefix of one page costs one request as ever. What is left is known after each
+page as ranges of keys, so that another process may go on.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from tasks.storage.faults import S3Fault
 from tasks.storage.s3_bucket import Bucket, Listed, listed_in
@@ -20,55 +21,92 @@ _FOLDER_PAGES = 8
 _DEPTH = 4
 
 
-@dataclass(slots=True)
-class _Shard:
-    """Keys after one and up to another, which is None for the last of all; `token` goes on in the middle."""
+class Range(NamedTuple):
+    """Keys after one and up to another, which is None for the last of all."""
 
     after: str
     upto: str | None
+
+
+ALL = Range("", None)
+
+
+@dataclass(slots=True, eq=False)
+class _Shard:
+    """What is left of a range; `token` goes on in the middle, also where a page had no key to go on from."""
+
+    left: Range
     token: str = ""
 
     def request(self, prefix: str) -> dict[str, object]:
-        follow = {"ContinuationToken": self.token} if self.token else {"StartAfter": self.after}
+        after = {"StartAfter": self.left.after} if self.left.after else {}
+        follow = {"ContinuationToken": self.token} if self.token else after
         return {"Prefix": prefix, "MaxKeys": PAGE_KEYS, **follow}
 
+    def take(self, answer: dict[str, Any]) -> tuple[list[Listed], bool]:
+        """Give the objects of a page that lie in the range, and whether more may follow."""
+        page = listed_in(answer)
+        upto = self.left.upto
+        inside = [one for one in page if upto is None or one.key <= upto]
+        if page:
+            self.left = Range(page[-1].key, upto)
+        self.token = answer.get("NextContinuationToken", "")
+        return inside, bool(answer.get("IsTruncated")) and len(inside) == len(page)
 
-def list_sharded(bucket: Bucket, prefix: str) -> Iterator[list[Listed]]:
-    """Yield what begins with `prefix`, each object once, a page at a time, in no particular order.
 
-    Raises
-    ------
-    S3Fault
-        The server refused or failed for good.
+class ShardedListing:
+    """What begins with `prefix`, each object once, a page at a time, in no particular order.
+
+    Parameters
+    ----------
+    left
+        What an earlier listing had left when it was cut short; all by default.
     """
-    answer = bucket.call("list_objects_v2", Prefix=prefix, MaxKeys=PAGE_KEYS)
-    page = listed_in(answer)
-    yield page
-    if answer.get("IsTruncated") and page:
-        yield from _list_rest(bucket, prefix, page[-1].key)
 
+    def __init__(self, bucket: Bucket, prefix: str, left: Sequence[Range] = (ALL,)) -> None:
+        self._bucket = bucket
+        self._prefix = prefix
+        self._shards = [_Shard(one) for one in left]
+        self._is_split = len(self._shards) > 1
 
-def _list_rest(bucket: Bucket, prefix: str, after: str) -> Iterator[list[Listed]]:
-    bounds = _spread([bound for bound in _find_folders(bucket, prefix, after) if bound > after])
-    starts, ends = [after, *bounds], [*bounds, None]
-    shards = [_Shard(start, end) for start, end in zip(starts, ends, strict=True)]
-    while shards:
-        answers = bucket.call_each("list_objects_v2", [shard.request(prefix) for shard in shards])
-        going_on = []
+    @property
+    def left(self) -> tuple[Range, ...]:
+        """What lies beyond the pages given so far."""
+        return tuple(shard.left for shard in self._shards)
+
+    def pages(self) -> Iterator[list[Listed]]:
+        """List what is left; may be asked once.
+
+        Raises
+        ------
+        S3Fault
+            The server refused or failed for good.
+        """
+        while self._shards:
+            if not self._is_split and self._shards[0].left.after:
+                self._split()
+            yield from self._round()
+
+    def _split(self) -> None:
+        """Cut what is left into ranges, once it is known to be more than a page."""
+        self._is_split = True
+        after, upto = self._shards[0].left
+        found = _find_folders(self._bucket, self._prefix, after)
+        bounds = _spread([one for one in found if after < one and (upto is None or one < upto)])
+        ends = (*bounds, upto)
+        self._shards = [_Shard(Range(*pair)) for pair in zip((after, *bounds), ends, strict=True)]
+
+    def _round(self) -> Iterator[list[Listed]]:
+        """Ask for a page of each shard at once."""
+        shards = list(self._shards)
+        answers = self._bucket.call_each("list_objects_v2", [shard.request(self._prefix) for shard in shards])
         for shard, answer in zip(shards, answers, strict=True):
             if isinstance(answer, S3Fault):
                 raise answer
-            page = listed_in(answer)
-            yield [one for one in page if shard.upto is None or one.key <= shard.upto]
-            if _goes_on(shard, answer, page):
-                shard.token = answer["NextContinuationToken"]
-                going_on.append(shard)
-        shards = going_on
-
-
-def _goes_on(shard: _Shard, answer: dict[str, Any], page: list[Listed]) -> bool:
-    beyond = bool(page) and shard.upto is not None and page[-1].key > shard.upto
-    return bool(answer.get("IsTruncated")) and not beyond
+            page, goes_on = shard.take(answer)
+            if not goes_on:
+                self._shards.remove(shard)
+            yield page
 
 
 def _find_folders(bucket: Bucket, prefix: str, after: str) -> list[str]:

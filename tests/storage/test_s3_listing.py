@@ -17,65 +17,24 @@ from hypothesis import strategies as st
 from tasks.errors import ConfigurationError
 from tasks.storage import s3_listing
 from tasks.storage.listing import list_objects
-from tasks.storage.s3_listing import list_sharded
+from tasks.storage.s3_listing import ShardedListing
 from tests.storage.proxy import FaultyProxy
-
-
-class Shelf:
-    """A bucket in memory that answers listings as S3 says (ListObjectsV2), a few keys at a time."""
-
-    def __init__(self, keys: set[str]) -> None:
-        self.keys = sorted(keys)
-        self.requests = 0
-
-    def call(self, _method: str, **asked: Any) -> dict[str, Any]:
-        self.requests += 1
-        after, prefix = asked.get("ContinuationToken") or asked.get("StartAfter", ""), asked["Prefix"]
-        contents: list[dict[str, Any]] = []
-        folders: list[str] = []
-        for key in self.keys:
-            if not key.startswith(prefix) or key <= after:
-                continue
-            folder, slash, _ = key[len(prefix) :].partition("/")
-            if "Delimiter" in asked and slash:
-                folder = f"{prefix}{folder}/"
-                if folder > after and folder not in folders:
-                    folders.append(folder)
-            else:
-                contents.append({"Key": key, "Size": 1, "ETag": '"e"'})
-        found = sorted([*folders, *(one["Key"] for one in contents)])
-        page = set(found[: asked["MaxKeys"]])
-        answer = {
-            "Contents": [one for one in contents if one["Key"] in page],
-            "CommonPrefixes": [{"Prefix": one} for one in folders if one in page],
-            "IsTruncated": len(found) > len(page),
-        }
-        return {**answer, "NextContinuationToken": max(page)} if answer["IsTruncated"] else answer
-
-    def call_each(self, method: str, each: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        return [self.call(method, **asked) for asked in each]
-
-
-KEYS = st.sets(
-    st.lists(st.sampled_from(["a", "b", "b.", "c0", "", "é"]), min_size=1, max_size=4)
-    .map("/".join)
-    .filter(bool),
-    max_size=60,
-)
+from tests.storage.shelf import KEYS, Shelf
 
 
 @given(keys=KEYS, prefix=st.sampled_from(["", "a/", "b", "c0/a/"]), page_keys=st.integers(1, 7))
 def test_shards_hold_each_key_once_whatever_lies_where(keys: set[str], prefix: str, page_keys: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(s3_listing, "PAGE_KEYS", page_keys)
-        pages = list_sharded(Shelf(keys), prefix)  # type: ignore[arg-type]
-        found = [listed.key for page in pages for listed in page]
+        listing = ShardedListing(Shelf(keys), prefix)  # type: ignore[arg-type]
+        found = [listed.key for page in listing.pages() for listed in page]
+    assert listing.left == ()
     assert sorted(found) == sorted(key for key in keys if key.startswith(prefix))
 
 
 def test_a_prefix_of_one_page_is_one_request() -> None:
     shelf = Shelf({f"raw/{number}/a" for number in range(900)})
-    assert sum(map(len, list_sharded(shelf, "raw/"))) == 900  # type: ignore[arg-type]
+    assert sum(map(len, ShardedListing(shelf, "raw/").pages())) == 900  # type: ignore[arg-type]
     assert shelf.requests == 1
 
 
