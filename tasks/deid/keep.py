@@ -14,10 +14,11 @@ from collections.abc import Callable
 from tasks.deid.code_words import holds_unknown_word
 from tasks.deid.dates import are_times, shift_dates, shift_datetimes
 from tasks.deid.terms import closed_terms
+from tasks.deid.text.device_text import find_person
 from tasks.deid.work import Work
 from tasks.dicom.dictionary import format_tag, vr_of
 from tasks.dicom.element import Element
-from tasks.dicom.values import STRING_VRS, numbers_of
+from tasks.dicom.values import STRING_VRS, decode, numbers_of
 
 Treatment = Callable[[Work, Element, str], Element | None]
 
@@ -126,8 +127,8 @@ def keep_integers(work: Work, element: Element, path: str) -> Element | None:
 _CS, _DS, _IS = frozenset({"CS"}), frozenset({"DS"}), frozenset({"IS"})
 
 
-def keep_text(VR: str) -> Treatment:
-    """Keep text that a device wrote, if it is text."""
+def keep_text(VR: str, *, of_device: bool = False) -> Treatment:
+    """Keep text, if it is text; one that a device wrote, if nobody is found in it."""
     vrs = frozenset({VR})
     control = _CONTROL_IN_LINES if VR in ("LT", "ST", "UT") else _CONTROL
 
@@ -136,6 +137,10 @@ def keep_text(VR: str) -> Treatment:
             return _reread(work, element, path, vrs, keep)
         if control.search(element.value.rstrip(b"\0")):
             return _refuse(work, element, path, "BAD_TEXT")
+        if of_device and (
+            person := find_person(decode(element.value, work.encodings, "replace").rstrip(" \0"))
+        ):
+            return work.emptied(element, path, person)
         return work.keep_text(element, path)
 
     return keep

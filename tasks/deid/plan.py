@@ -168,7 +168,7 @@ def _retain_step(tag: int, VR: str) -> Step:
         return _KEPT_UID
     if VR in DATE_VRS:
         return Step(keep.keep_dates(VR), "kept if it can be read")
-    return _keep_step(tag, frozenset({VR}))
+    return _keep_step(tag, frozenset({VR})) or Step(keep.keep_text(VR), _KEPT)
 
 
 def _identity_step(tag: int, VR: str, profile: Profile) -> Step | None:
@@ -219,7 +219,8 @@ def _unlisted_step(tag: int, profile: Profile) -> Step:
     vrs = vrs_of(tag)
     disposition = disposition_of(tag, vrs, shifts_dates=profile.has(RETAIN_MODIFIED_DATES))
     if disposition in (Disposition.KEEP, Disposition.WALK):
-        return _keep_step(tag, vrs)
+        VR = min(vrs)
+        return _keep_step(tag, vrs) or Step(keep.keep_text(VR, of_device=True), f"{_KEPT} and names nobody")
     return _unkept_step(tag, min(vrs, default=""), disposition, profile)
 
 
@@ -253,7 +254,8 @@ _KEEP_STEPS = {
 }
 
 
-def _keep_step(tag: int, vrs: frozenset[str]) -> Step:
+def _keep_step(tag: int, vrs: frozenset[str]) -> Step | None:
+    """Settle what is kept and is no text; None for text."""
     VR = min(vrs)
     if VR in _KEEP_STEPS:
         return _KEEP_STEPS[VR]
@@ -261,7 +263,7 @@ def _keep_step(tag: int, vrs: frozenset[str]) -> Step:
         return Step(keep.keep_numbers(vrs, _largest_multiplicity(tag)), _KEPT)
     if vrs <= NUMBER_VRS | BYTE_VRS:
         return Step(keep.keep_bytes(vrs), _KEPT)
-    return Step(keep.keep_text(VR), _KEPT)
+    return None
 
 
 _KEPT_UID = Step(replace.keep_uids, "kept if it is a UID")

@@ -133,10 +133,10 @@ class Work:
         """Keep a string, unless it turns out to hold an identifier of this very instance."""
         text = beyond_standard(element.tag, element.value)
         if text and element.tag in closed_terms():
-            return self._emptied(element, path, "enumerated-values")
+            return self.emptied(element, path, "enumerated-values")
         self.kept_text.append(text)
         if self.searching and self.identifiers.are_in_text(text):
-            return self._emptied(element, path, "identifier-in-text")
+            return self.emptied(element, path, "identifier-in-text")
         return element
 
     def keep_number(self, element: Element, path: str, said: bytes | None = None) -> Element:
@@ -144,7 +144,7 @@ class Work:
         text = element.value if said is None else said
         self.kept_numbers.append(text)
         if self.searching and self.identifiers.are_in_numbers(text):
-            return self._emptied(element, path, "identifier-in-text")
+            return self.emptied(element, path, "identifier-in-text")
         return element
 
     def keep_bytes(self, element: Element, path: str) -> Element | None:
@@ -159,7 +159,8 @@ class Work:
         """Tell whether anything that was kept holds an identifier, so that a searching pass is due."""
         return self.identifiers.are_in(Kept(self.kept_text, self.kept_numbers, self.kept_bytes))
 
-    def _emptied(self, element: Element, path: str, rule: str) -> Element:
+    def emptied(self, element: Element, path: str, rule: str) -> Element:
+        """Keep of a value nothing, and record by which rule."""
         # Emptied or replaced and not removed: as safe, and an attribute of type 2 or 1 stays what it must be.
         self.find(rule, path, element.tag, "BAD_TEXT")
         if element.VR in _SPEAKING_VRS and element.tag not in closed_terms():

@@ -8,6 +8,8 @@ from tasks.deid.actions import OPTIONS
 from tasks.deid.deidentify import Deidentifier
 from tasks.deid.key import load_key
 from tasks.deid.rules import make_profile
+from tasks.deid.text.device_text import find_person
+from tasks.deid.work import DUMMY_TEXT
 from tasks.dicom.dictionary import tag_of, vr_of
 from tests.builders import KEY_TEXT
 from tests.deid.builders import dataset, deidentify, element, instance
@@ -77,6 +79,51 @@ def test_an_enumerated_attribute_holds_its_values_and_no_name(research: Deidenti
     result = deidentify(research, instance(PatientSex="SPRINGFIELD"))
     assert result.dataset[tag_of("PatientSex")].value == b""
     assert [finding.rule for finding in result.findings] == ["enumerated-values"]
+
+
+@pytest.mark.parametrize(
+    ("keyword", "value", "rule"),
+    [
+        ("Manufacturer", "Jane Roe", "unknown-word"),
+        ("SoftwareVersions", "V1.0\\seen by Dr. Quackenbush", "labelled-name"),
+        ("ConvolutionKernel", "WANG WEI", "unknown-word"),
+        ("ManufacturerModelName", "a.b@example.org", "mail"),
+        ("ReconstructionMethod", "at Springfield General Hospital", "hospital"),
+    ],
+)
+def test_text_of_a_device_that_names_somebody_is_replaced(
+    keyword: str, value: str, rule: str, research: Deidentifier
+) -> None:
+    result = deidentify(research, instance(**{keyword: value}))
+    assert result.dataset[tag_of(keyword)].value.strip().decode() == DUMMY_TEXT
+    assert [finding.rule for finding in result.findings] == [rule]
+
+
+@pytest.mark.parametrize(
+    ("keyword", "value"),
+    [
+        ("Manufacturer", "SIEMENS"),
+        ("Manufacturer", "Villa Sistemi Medicali"),
+        ("ManufacturerModelName", "SOMATOM Definition AS+"),
+        ("ManufacturerModelName", "Trio Tim"),
+        ("SoftwareVersions", "syngo CT 2011A\\VA44A"),
+        ("SoftwareVersions", "453561726031__OS.12.676__OS__[2013/08/29]-15:43"),
+        ("ConvolutionKernel", "B30f"),
+        ("ReceiveCoilName", "32Ch Head"),
+    ],
+)
+def test_text_of_a_device_stays(keyword: str, value: str, research: Deidentifier) -> None:
+    result = deidentify(research, instance(**{keyword: value}))
+    assert result.dataset[tag_of(keyword)].value.strip().decode() == value
+    assert result.findings == ()
+
+
+def test_a_maker_in_chinese_stays_and_a_person_does_not() -> None:
+    assert [find_person(text) for text in ("上海联影医疗", "东软医疗", "联影 张伟")] == [
+        "",
+        "",
+        "unknown-word",
+    ]
 
 
 @pytest.mark.parametrize("value", ["KHABIBULLIN", "SIMA", "ABE", "HFS\\OYELARAN"])
