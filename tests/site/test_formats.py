@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pyarrow as pa
 import pytest
 from hypothesis import given
@@ -74,9 +76,7 @@ def test_no_share_of_some_is_written_as_none_or_all(part: int, whole: int) -> No
 @given(st.floats(0, 1e7, allow_nan=False))
 def test_no_duration_has_sixty_seconds_or_minutes(seconds: float) -> None:
     written = plain(formats.format_seconds(seconds))
-    assert "60 s" not in written
-    assert "60.0 s" not in written
-    assert "60 min" not in written
+    assert not re.search(r"(?<![0-9.])60(?:\.0)? (?:s|min)", written)
 
 
 @pytest.mark.parametrize(
