@@ -56,3 +56,9 @@ def test_the_stylesheet_loads_nothing() -> None:
 
 def test_braces_are_balanced() -> None:
     assert CSS.count("{") == CSS.count("}")
+
+
+def test_no_rule_is_given_twice() -> None:
+    """A rule that stands once more in the block for phones undoes what that block is for."""
+    rules = [rule.strip() for rule in re.findall(r"[^{};/]+\{[^{}]*\}", CSS)]
+    assert [rule for rule in rules if rules.count(rule) > 1] == []
