@@ -21,35 +21,6 @@ _LONG_TEXTS = ("ImageComments", "PatientComments", "AdditionalPatientHistory", "
                "RequestedProcedureComments", "CommentsOnThePerformedProcedureStep")  # fmt: skip
 _SHIFTED = ("StudyDate", "SeriesDate", "AcquisitionDate", "ContentDate", "InstanceCreationDate",
             "PerformedProcedureStepStartDate", "AcquisitionDateTime", "DateOfLastCalibration")  # fmt: skip
-_LENGTHS = {"SH": 16, "LO": 64, "ST": 1024, "LT": 10240, "CS": 16, "UT": 10240}
-_PRIVATE_CREATORS = (
-    (0x0009, "ACME PACS 2.1"),
-    (0x0029, "SIEMENS CSA HEADER"),
-    (0x0011, "HOSPITAL LOCAL"),
-    (0x0043, "GEMS_PARM_01"),
-)
-
-_LONG_TEXTS = ("ImageComments", "PatientComments", "AdditionalPatientHistory", "StudyComments", "DerivationDescription",
-               "RequestedProcedureComments", "CommentsOnThePerformedProcedureStep")  # fmt: skip
-_SHIFTED = ("StudyDate", "SeriesDate", "AcquisitionDate", "ContentDate", "InstanceCreationDate",
-            "PerformedProcedureStepStartDate", "AcquisitionDateTime", "DateOfLastCalibration")  # fmt: skip
-_LENGTHS = {"SH": 16, "LO": 64, "ST": 1024, "LT": 10240, "CS": 16, "UT": 10240}
-_PRIVATE_CREATORS = (
-    (0x0009, "ACME PACS 2.1"),
-    (0x0029, "SIEMENS CSA HEADER"),
-    (0x0011, "HOSPITAL LOCAL"),
-    (0x0043, "GEMS_PARM_01"),
-)
-
-_SHIFTED = ("StudyDate", "SeriesDate", "AcquisitionDate", "ContentDate", "InstanceCreationDate",
-            "PerformedProcedureStepStartDate", "AcquisitionDateTime", "DateOfLastCalibration")  # fmt: skip
-_LENGTHS = {"SH": 16, "LO": 64, "ST": 1024, "LT": 10240, "CS": 16, "UT": 10240}
-_PRIVATE_CREATORS = (
-    (0x0009, "ACME PACS 2.1"),
-    (0x0029, "SIEMENS CSA HEADER"),
-    (0x0011, "HOSPITAL LOCAL"),
-    (0x0043, "GEMS_PARM_01"),
-)
 
 
 def plant(planter: Planter) -> tuple[Answer, ...]:
