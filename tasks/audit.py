@@ -36,12 +36,12 @@ from tasks.records import AuditReport, Drifted, Listing, Proposal, RuleResult, R
 from tasks.session import Session
 from tasks.staged import dump_record, load_record, parts, scratch_folder, table_bytes
 from tasks.storage.store import Store, open_store
-from tasks.trend import Breach, find_breaches, trend_table
+from tasks.trend import find_drifted, trend_table
 
 if TYPE_CHECKING:
     from expectations.runner import Gate
 
-_MOST_BREACHES = 50
+_MOST_DRIFTED = 50
 
 
 @task(name="audit", cache_policy=NO_CACHE, persist_result=False)
@@ -68,16 +68,16 @@ def audit(plan: RunPlan) -> AuditReport:
         trend = _measure(gate, plan, store, staging, session)
         words = list_new_words(session.tally.words, read_words(store))
         result = _conclude(gate, plan, store, staging, session, trend, words)
-        breaches = find_breaches(rules.enabled, trend)
+        drifted = find_drifted(rules.enabled, trend)
         proposals = propose(
-            Found(rules, breaches, session.tally, words),
+            Found(rules, drifted, session.tally, words),
             lambda columns: parts(store, staging, "instances", columns),
         )
     except GateError as error:
         raise ContractError(f"The gate could not judge: {error}. Nothing is published.") from None
     check_held(store, plan)
     session.write_decisions(result)
-    report = _report(result, session, breaches, proposals)
+    report = _report(result, session, drifted, proposals)
     store.write(staging.audit, dump_record(report))
     return report
 
@@ -136,7 +136,7 @@ def _metrics(plan: RunPlan, store: Store, staging: Staging, findings: Findings) 
 
 
 def _report(
-    gate: GateResult, session: Session, breaches: tuple[Breach, ...], proposals: tuple[Proposal, ...]
+    gate: GateResult, session: Session, drifted: tuple[Drifted, ...], proposals: tuple[Proposal, ...]
 ) -> AuditReport:
     return AuditReport(
         run_withheld=gate.run_withheld,
@@ -146,7 +146,7 @@ def _report(
         run_flagged_by=gate.run_flagged_by,
         studies_withheld=len(session.withheld.sorted()),
         studies_flagged=len(session.flagged.sorted()),
-        drifted=tuple(Drifted(*breach) for breach in breaches[:_MOST_BREACHES]),
+        drifted=drifted[:_MOST_DRIFTED],
         proposals=proposals,
     )
 

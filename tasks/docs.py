@@ -20,11 +20,10 @@ from tasks.layout import Staging
 from tasks.lineage.names import name_events_file
 from tasks.quality import VOLUME
 from tasks.reasons import REASONS
-from tasks.records import Drifted, ElementSensitivity, Proposal, RunPlan, RunReport
+from tasks.records import Drifted, ElementSensitivity, RunPlan, RunReport
 from tasks.site.history import RunSummary, Trend, Unfinished, Unit, summarize_run
 from tasks.site.pages import Evidence, RunStory, frame_files, run_files, site_files
 from tasks.site.review import NO_REVIEW, Review
-from tasks.site.review import Proposal as ShownProposal
 from tasks.staged import dump_record, load_record
 from tasks.storage.store import Store
 
@@ -51,25 +50,13 @@ def write_docs(
         described=site_sections(plan.profile, store.read(staging.rules)),
         trends=_trace(store, plan, report),
         sensitivity=sensitivity,
-        proposals=tuple(map(_propose, report.proposals)),
+        proposals=report.proposals,
     )
     store.write(f"{folder}/{REVIEW_NAME}", dump_record(review))
     store.write(rules_key(plan.run_id), store.read(staging.rules))
     store.write(report_key(plan.run_id), dump_record(report))
     history = [summarize_run(past) for past in read_reports(store)]
     _upload(store, site_files(_tell(store, report, review, history), history, _list_unfinished(store)))
-
-
-def _propose(proposal: Proposal) -> ShownProposal:
-    """Give a proposal with its effect as what, before and after."""
-    effect = proposal.effect
-    names = dict.fromkeys(name.removesuffix(" before").removesuffix(" after") for name in effect)
-    effects = tuple(
-        (name, float(effect[f"{name} before"]), float(effect[f"{name} after"]))
-        for name in names
-        if f"{name} before" in effect
-    )
-    return ShownProposal(proposal.rule_id, proposal.title, proposal.snippet, effects)
 
 
 def _trace(store: Store, plan: RunPlan, report: RunReport) -> tuple[Trend, ...]:

@@ -1,4 +1,4 @@
-"""What would answer a breach: a change of the rules, ready to be applied by a person, with its measured effect.
+"""What would answer a drift: a change of the rules, ready to be applied by a person, with its measured effect.
 
 Nothing changes itself. A proposal is a guess about what the source means by something new, and only people can
 know that; what a program can do is to find what is new, write the change down and count what it would do.
@@ -24,9 +24,8 @@ from expectations.forms import is_code
 from expectations.rules import Rule, RuleTable, Scope
 from tasks.dicom.dictionary import vr_of
 from tasks.quality import CREATORS, VALUES, Tally
-from tasks.records import Proposal
+from tasks.records import Drifted, Effect, Proposal
 from tasks.shadow import Broken, count_broken
-from tasks.trend import Breach
 
 LEAST_PATIENTS = 3
 """Patients that must share a word before it is taken for a word of a vocabulary."""
@@ -56,59 +55,55 @@ class Found:
     """
 
     rules: RuleTable
-    breaches: tuple[Breach, ...]
+    drifted: tuple[Drifted, ...]
     tally: Tally
     new_words: Mapping[str, frozenset[str]]
 
 
 def propose(found: Found, parts: Parts) -> tuple[Proposal, ...]:
-    """Propose what would answer the breaches of a run and the creators it met for the first time."""
+    """Propose what would answer the drifts of a run and the creators it met for the first time."""
     proposals = {
         proposal.snippet: proposal
         for proposal in (
-            *(one for breach in found.breaches for one in _answer(breach, found, parts)),
+            *(one for drifted in found.drifted for one in _answer(drifted, found, parts)),
             *_review_creators(found),
         )
     }
     return tuple(proposals.values())[:MOST]
 
 
-def _answer(breach: Breach, found: Found, parts: Parts) -> Iterator[Proposal]:
+def _answer(drifted: Drifted, found: Found, parts: Parts) -> Iterator[Proposal]:
     rules = {rule.id: rule for rule in found.rules.rules}
-    if breach.rule == VALUES and breach.metric == "anomaly_rate_before":
-        yield from _read_form(breach, found.tally)
-    elif breach.metric == "anomaly_rate_after" and (rule := rules.get(breach.rule)) is not None:
+    if drifted.rule == VALUES and drifted.metric == "anomaly_rate_before":
+        yield from _read_form(drifted, found.tally)
+    elif drifted.metric == "anomaly_rate_after" and (rule := rules.get(drifted.rule)) is not None:
         if rule.scope is Scope.INSTANCE and rule.expectation in _IN_SET:
-            yield from _add_value(breach, rule, parts)
+            yield from _add_value(drifted, rule, parts)
         elif rule.scope is Scope.INSTANCE and rule.expectation in _BETWEEN:
-            yield from _move_bound(breach, rule, parts)
+            yield from _move_bound(drifted, rule, parts)
     else:
-        yield _widen_drift(breach, rules[breach.broken], found)
+        yield _widen_drift(drifted, rules[drifted.rule_id], found)
 
 
-def _read_form(breach: Breach, tally: Tally) -> Iterator[Proposal]:
+def _read_form(drifted: Drifted, tally: Tally) -> Iterator[Proposal]:
     """Propose to read the shape that most values had which could not be read."""
     forms = Counter(
         {
             form: count
             for (column, modality, form), count in tally.forms.items()
-            if (column, modality) == (breach.column, breach.modality)
+            if (column, modality) == (drifted.column, drifted.modality)
         }
     )
     for form, count in forms.most_common(1):
         if count >= LEAST_FORMS:
-            VR = _vr_of_column(breach.column)
+            VR = _vr_of_column(drifted.column)
             yield Proposal(
                 kind="repair",
-                title=f"{breach.column} arrives as {form} in {breach.modality or 'objects without modality'}; say how "
-                "to read it.",
+                title=f"{drifted.column} arrives as {form} in {drifted.modality or 'objects without modality'}; "
+                "say how to read it.",
                 snippet=_write({"repairs": [{"VR": VR, "form": form, "reads": _guess_reading(VR, form)}]}),
-                effect={
-                    "instances": count,
-                    "unreadable before": sum(forms.values()),
-                    "unreadable after": sum(forms.values()) - count,
-                },
-                rule_id=breach.broken,
+                effects=(Effect("values that cannot be read", forms.total(), forms.total() - count),),
+                rule_id=drifted.rule_id,
             )
 
 
@@ -133,9 +128,9 @@ def _guess_reading(VR: str, form: str) -> str:
     return reading.rstrip("\0")
 
 
-def _add_value(breach: Breach, rule: Rule, parts: Parts) -> Iterator[Proposal]:
+def _add_value(drifted: Drifted, rule: Rule, parts: Parts) -> Iterator[Proposal]:
     """Propose to add the most frequent word outside a value set, if it is a word."""
-    column = breach.column
+    column = drifted.column
     if _vr_of_column(column) != "CS":
         return
     known = {str(value) for value in rule.kwargs["value_set"]}
@@ -153,7 +148,7 @@ def _add_value(breach: Breach, rule: Rule, parts: Parts) -> Iterator[Proposal]:
         yield _propose_rule(
             "value",
             f"{column} is often {value}, which {rule.id} does not know.",
-            breach,
+            drifted,
             rule,
             changed,
             parts,
@@ -170,9 +165,9 @@ def _words_of(rows: pa.Table, column: str) -> Iterator[tuple[str, str]]:
     yield from zip(pairs["word"].to_pylist(), pairs["patient"].to_pylist(), strict=True)
 
 
-def _move_bound(breach: Breach, rule: Rule, parts: Parts) -> Iterator[Proposal]:
+def _move_bound(drifted: Drifted, rule: Rule, parts: Parts) -> Iterator[Proposal]:
     """Propose bounds that hold nearly all values, rounded outwards so that they are nobody's value."""
-    column = breach.column
+    column = drifted.column
     numbers: list[float] = []
     for rows in parts([column, *rule.condition]):
         fitting = rows
@@ -196,7 +191,7 @@ def _move_bound(breach: Breach, rule: Rule, parts: Parts) -> Iterator[Proposal]:
         yield _propose_rule(
             "threshold",
             f"{column} lies outside the bounds of {rule.id} more often than usual; check its unit first.",
-            breach,
+            drifted,
             rule,
             _change(rule, kwargs=kwargs),
             parts,
@@ -211,51 +206,51 @@ def _round(number: float, towards: Callable[[float], int]) -> float:
     return float(f"{towards(number / step) * step:.12g}")
 
 
-def _widen_drift(breach: Breach, rule: Rule, found: Found) -> Proposal:
-    """Propose the limit under which the breach would be none, for the case that the change is there to stay."""
+def _widen_drift(drifted: Drifted, rule: Rule, found: Found) -> Proposal:
+    """Propose the limit under which nothing would be unusual, for the case that the change is there to stay."""
     if rule.drift is None:
-        raise TypeError("a breach is of a rule with a drift")
-    limit = _round(abs(breach.change) * 1.01, math.ceil)
+        raise TypeError("only a rule with a drift can find one")
+    limit = _round(abs(drifted.change) * 1.01, math.ceil)
     changed = _change(rule, drift={**rule.drift.model_dump(), "change": limit})
-    mine = [other for other in found.breaches if other.broken == rule.id]
-    where = " of ".join(filter(None, (breach.column, breach.modality))) or "the run"
+    mine = [other for other in found.drifted if other.rule_id == rule.id]
+    where = " of ".join(filter(None, (drifted.column, drifted.modality))) or "the run"
     return Proposal(
         kind="threshold",
-        title=f"{breach.metric} of {where} changed; if it is to stay so, {rule.id} may allow it.",
+        title=f"{drifted.metric} of {where} changed; if it is to stay so, {rule.id} may allow it.",
         snippet=_write({"rules": [_plain(changed)]}),
-        effect={
-            "breaches before": len(mine),
-            "breaches after": sum(abs(other.change) > limit for other in mine),
-        },
+        effects=(
+            Effect("metrics not as usual", len(mine), sum(abs(other.change) > limit for other in mine)),
+        ),
         rule_id=rule.id,
     )
 
 
 def _review_creators(found: Found) -> Iterator[Proposal]:
     """Propose to review the private creators that are new and of which nothing is kept."""
+    counts = found.tally.words[CREATORS[1]]
     for name in sorted(found.new_words.get(CREATORS[1], ())):
         yield Proposal(
             kind="creator",
-            title=f"The private creator {name} is new; its elements are removed until somebody lists safe ones.",
+            title=f"The private creator {name} is new, in {counts[name]:,} instances; its elements are removed until "
+            "somebody lists safe ones.",
             snippet=_write({"private_creators": [{"creator": name, "keep": []}]}),
-            effect={"instances": found.tally.words[CREATORS[1]][name]},
         )
 
 
-def _propose_rule(kind: str, title: str, breach: Breach, rule: Rule, changed: Rule, parts: Parts) -> Proposal:
+def _propose_rule(
+    kind: str, title: str, drifted: Drifted, rule: Rule, changed: Rule, parts: Parts
+) -> Proposal:
     """Write a changed rule down and count what breaks it now and would then."""
     before, after = (_count(one, parts) for one in (rule, changed))
     return Proposal(
         kind=kind,
         title=title,
         snippet=_write({"rules": [_plain(changed)]}),
-        effect={
-            "rows broken before": before.rows,
-            "rows broken after": after.rows,
-            "studies broken before": before.studies,
-            "studies broken after": after.studies,
-        },
-        rule_id=breach.broken,
+        effects=(
+            Effect("rows that break it", before.rows, after.rows),
+            Effect("studies that break it", before.studies, after.studies),
+        ),
+        rule_id=drifted.rule_id,
     )
 
 

@@ -316,6 +316,15 @@ class Drifted:
 
 
 @dataclass(frozen=True, slots=True)
+class Effect:
+    """What a proposed change does to a count of the run, such as of the studies that break a rule."""
+
+    what: str
+    before: int
+    after: int
+
+
+@dataclass(frozen=True, slots=True)
 class Proposal:
     """A change that would answer what a run found; people apply it, nothing changes itself.
 
@@ -327,8 +336,8 @@ class Proposal:
         What it is about, in a sentence.
     snippet
         YAML, ready to be put in its place.
-    effect
-        What it changes, measured on the instances of the run: counts by what they count.
+    effects
+        What it changes, measured on the instances of the run.
     rule_id
         Id of the rule whose breach it answers; empty where no rule broke.
     """
@@ -336,7 +345,7 @@ class Proposal:
     kind: str
     title: str
     snippet: str
-    effect: dict[str, int]
+    effects: tuple[Effect, ...] = ()
     rule_id: str = ""
 
 

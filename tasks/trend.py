@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from statistics import median
-from typing import Any, NamedTuple
+from typing import Any
 
 import pyarrow as pa
 
@@ -19,6 +19,7 @@ from expectations.contracts import TREND
 from expectations.forms import is_usual
 from expectations.rules import Rule
 from tasks.quality import VOLUME
+from tasks.records import Drifted
 
 LAST_RUNS = 10
 """Runs that a baseline is made of."""
@@ -35,27 +36,6 @@ _SCALE = 1.4826
 
 _KEY = ("rule", "scope", "column", "modality")
 Key = tuple[str, str, str, str]
-
-
-class Breach(NamedTuple):
-    """A metric that passed both limits of a rule.
-
-    Attributes
-    ----------
-    broken
-        Id of the rule with the drift.
-    """
-
-    broken: str
-    metric: str
-    rule: str
-    scope: str
-    column: str
-    modality: str
-    value: float
-    usual: float
-    change: float
-    deviations: float
 
 
 def trend_table(now: pa.Table, before: pa.Table) -> pa.Table:
@@ -123,12 +103,11 @@ def _explain_by_chance(rate: float, records: int) -> float:
     return error
 
 
-def find_breaches(rules: Iterable[Rule], trend: pa.Table) -> tuple[Breach, ...]:
-    """Find the metrics that break a drift, the farthest from usual first."""
+def find_drifted(rules: Iterable[Rule], trend: pa.Table) -> tuple[Drifted, ...]:
+    """Find the metrics that are not as usual, the farthest of each rule first."""
     rows = [row for row in trend.to_pylist() if row["change"] is not None]
-    names = Breach._fields[1:]
-    breaches = [
-        Breach(rule.id, *(row[name] for name in names))
+    found = [
+        Drifted(rule.id, *(row[name] for name in _FACTS))
         for rule in rules
         if rule.drift is not None
         for row in rows
@@ -142,4 +121,11 @@ def find_breaches(rules: Iterable[Rule], trend: pa.Table) -> tuple[Breach, ...]:
             rule.drift.direction,
         )
     ]
-    return tuple(sorted(breaches, key=lambda breach: (breach.broken, -abs(breach.deviations), breach[1:6])))
+    return tuple(sorted(found, key=lambda one: (one.rule_id, -abs(one.deviations), one.metric, _key_of(one))))
+
+
+_FACTS = ("metric", *_KEY, "value", "usual", "change", "deviations")
+
+
+def _key_of(drifted: Drifted) -> Key:
+    return drifted.rule, drifted.scope, drifted.column, drifted.modality

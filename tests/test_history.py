@@ -13,7 +13,7 @@ from tasks.audit import audit
 from tasks.emit import emit
 from tasks.history import read_quality, read_reports
 from tasks.publish import publish
-from tasks.records import AuditReport, Outcome, RunReport
+from tasks.records import AuditReport, Effect, Outcome, RunReport
 from tasks.target import stored
 from tests.builders import ct_instance, part10
 from tests.plain import PlainRun
@@ -76,16 +76,14 @@ def test_a_drift_in_the_ninth_of_twelve_runs_is_found_in_the_ninth_with_its_answ
     assert yaml.safe_load(repair.snippet) == {
         "repairs": [{"VR": "DA", "form": "99/99/9999", "reads": "DD/MM/YYYY"}]
     }
-    assert repair.effect == {"instances": 24, "unreadable before": 24, "unreadable after": 0}
+    assert repair.effects == (Effect("values that cannot be read", 24, 0),)
     (word,) = (one for one in ninth.proposals if one.kind == "value")
     (rule,) = yaml.safe_load(word.snippet)["rules"]
     assert (rule["id"], rule["version"], rule["kwargs"]["value_set"][-1]) == ("R152", 2, "BOTH")
-    assert word.effect == {
-        "rows broken before": 24,
-        "rows broken after": 0,
-        "studies broken before": PATIENTS,
-        "studies broken after": 0,
-    }
+    assert word.effects == (
+        Effect("rows that break it", 24, 0),
+        Effect("studies that break it", PATIENTS, 0),
+    )
     with PlainRun(tmp_path, monkeypatch) as last:
         quality = stored(last.store, layout.QUALITY).read()
         assert len(set(quality["run_id"].to_pylist())) == RUNS

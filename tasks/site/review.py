@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tasks.records import ElementSensitivity
+from tasks.records import ElementSensitivity, Proposal
 from tasks.site.history import Trend
 
 
@@ -21,28 +21,6 @@ class Section:
 
     title: str
     lines: tuple[tuple[str, ...], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Proposal:
-    """A change of the rules that would answer a breach; people apply it, nothing changes itself.
-
-    Attributes
-    ----------
-    rule_id
-        Rule that broke; empty where the proposal is a new rule.
-    title
-        What to change, in a few words.
-    snippet
-        The change as YAML, ready for the rule table.
-    effects
-        What a shadow run with the change measured, such as `studies withheld` 12 and 0: what, before, after.
-    """
-
-    rule_id: str
-    title: str
-    snippet: str
-    effects: tuple[tuple[str, float, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

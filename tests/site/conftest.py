@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 import pytest
 
-from tasks.records import Outcome, RuleResult, RunReport
+from tasks.records import Effect, Outcome, Proposal, RuleResult, RunReport
 from tasks.site.history import RunSummary, Trend, summarize_run
 from tasks.site.pages import Evidence, RunStory
-from tasks.site.review import Proposal, Review, Section
+from tasks.site.review import Review, Section
 
 HOSTILE = "<script>alert('x')</script>\"&{{ 7 * 7 }}"
 
@@ -99,7 +99,13 @@ def make_site(report: RunReport) -> Site:
             Trend("R003", "What R003 asks for.", "percent", points, 91.5, 92.5),
         ),
         proposals=(
-            Proposal("R012", "Allow what is usual", "- id: R012\n  mostly: 0.95\n", (("studies", 3, 0),)),
+            Proposal(
+                "threshold",
+                "Allow what is usual",
+                "- id: R012\n  mostly: 0.95\n",
+                (Effect("studies", 3, 0),),
+                "R012",
+            ),
         ),
     )
     story = RunStory(
@@ -147,7 +153,7 @@ def make_hostile_site(site: Site) -> Site:
         Review(
             (Section(HOSTILE, ((HOSTILE, HOSTILE),)),),
             (Trend(HOSTILE, HOSTILE, "number", ((HOSTILE, 1), (HOSTILE, 2)), 0, 1),),
-            (Proposal(HOSTILE, HOSTILE, HOSTILE, ((HOSTILE, 1, 2),)),),
+            (Proposal(HOSTILE, HOSTILE, HOSTILE, (Effect(HOSTILE, 1, 2),), HOSTILE),),
         ),
         Evidence("validation/<script>", None),
         dataclasses.replace(site.history[0], run_id=HOSTILE, started_at=HOSTILE),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import expectations
 from expectations.contracts import CONTRACTS, RUN
 from expectations.language import CATALOGUE, ENGLISH, load_chinese, merge_catalogues
 from expectations.rules import load_rules
+from tasks import proposals
 from tasks.site import formats
 from tasks.site.history import Trend, trace_runs
 from tasks.site.modalities import MODALITIES
@@ -47,7 +49,9 @@ def test_what_the_data_docs_say_is_there_in_chinese() -> None:
 def test_what_the_pages_quote_is_there_in_chinese() -> None:
     columns = {column.meaning for contract in (*CONTRACTS.values(), RUN) for column in contract.columns}
     rules = {rule.title for rule in load_rules().enabled}
-    assert missing(rules | set(MODALITIES.values())) == []
+    effects = set(re.findall(r'Effect\("([^"]+)"', inspect.getsource(proposals)))
+    assert effects
+    assert missing(rules | effects | set(MODALITIES.values())) == []
     assert missing(columns - {column.meaning for column in RUN.columns}) == []
 
 
