@@ -80,4 +80,4 @@ def test_a_server_does_not_outlive_a_parent_that_is_killed(tmp_path: Path, told:
         check=False,
     )
     assert killed.returncode == -9, killed.stderr
-    assert is_gone(int(killed.stdout), 20)
+    assert is_gone(int(killed.stdout), 60)  # the import that comes before takes a busy machine long
