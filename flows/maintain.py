@@ -13,7 +13,7 @@ from flows.upkeep_parameters import MaintainParameters
 from tasks.errors import value_free
 from tasks.maintain import Retention, Upkeep, maintain
 from tasks.settings import Settings, active_settings
-from tasks.storage.store import open_store
+from tasks.target import open_target
 
 
 @flow(name="dicomflow-maintain", persist_result=False)
@@ -25,7 +25,7 @@ def maintain_target(parameters: MaintainParameters | None = None) -> None:
 
 def run_upkeep(settings: Settings, retention: Retention, *, dry_run: bool) -> Upkeep:
     """Maintain the target that the settings name."""
-    store = open_store(settings.target, settings.s3.model_dump(exclude_defaults=True))
+    store = open_target(settings)
     return maintain(store, retention, dry_run=dry_run)
 
 

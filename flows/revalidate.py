@@ -19,7 +19,7 @@ from flows.upkeep_parameters import RevalidateParameters
 from tasks.errors import value_free
 from tasks.notify import Message, notify, telling_of_failures
 from tasks.settings import Settings, active_settings
-from tasks.storage.store import open_store
+from tasks.target import open_target
 from tasks.verify import Verified, verify
 
 
@@ -37,7 +37,7 @@ def revalidate(parameters: RevalidateParameters | None = None) -> PrefectState[N
 
 
 def _verify(settings: Settings, *, hashed: bool) -> Verified:
-    store = open_store(settings.target, settings.s3.model_dump(exclude_defaults=True))
+    store = open_target(settings)
     return verify(store, hashed=hashed, threads=2 * settings.workers, progress=lambda _files, _bytes: None)
 
 

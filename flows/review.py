@@ -13,7 +13,7 @@ from expectations.rules import load_rules
 from tasks.release import Released
 from tasks.rules_diff import Count, Difference, diff_rules
 from tasks.settings import Settings
-from tasks.storage.store import open_store
+from tasks.target import open_target
 
 _SHOWN = 20
 
@@ -34,7 +34,7 @@ def print_released(done: Released, *, as_json: bool) -> None:
 
 def print_difference(settings: Settings, rules: bytes, *, as_json: bool) -> None:
     """Compare the rules in force with others over what a target holds, and say what would change."""
-    store = open_store(settings.target, settings.s3.model_dump(exclude_defaults=True))
+    store = open_target(settings)
     found = diff_rules(store, load_rules(rules))
     if as_json:
         sys.stdout.write(orjson.dumps(asdict(found)).decode() + "\n")

@@ -18,13 +18,13 @@ from tasks.ledger.ledger import Ledger
 from tasks.records import RunKind, RunPlan, RunReport, State
 from tasks.settings import Settings
 from tasks.staged import load_record
-from tasks.storage.store import Store, open_store
-from tasks.target import stored
+from tasks.storage.store import Store
+from tasks.target import open_target, stored
 
 
 def print_history(settings: Settings, last: int, *, as_json: bool) -> None:
     """Print the newest `last` runs, unfinished ones too, and the ledger's states with their reasons."""
-    store = open_store(settings.target, settings.s3.model_dump(exclude_defaults=True))
+    store = open_target(settings)
     runs = read_reports(store)[-last:]
     unfinished = find_unfinished(store)
     states = count_states(store)
@@ -44,7 +44,7 @@ def print_docs(settings: Settings, *, as_json: bool) -> None:
     """Write every page of the target again, and say where they begin."""
     from tasks.docs import rewrite_docs
 
-    store = open_store(settings.target, settings.s3.model_dump(exclude_defaults=True))
+    store = open_target(settings)
     runs = rewrite_docs(store)
     index = store.url(f"{layout.DOCS}/index.html")
     if as_json:

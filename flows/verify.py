@@ -10,13 +10,13 @@ from rich.table import Table
 
 from flows.progress import RunProgress
 from tasks.settings import Settings
-from tasks.storage.store import open_store
+from tasks.target import open_target
 from tasks.verify import Verified, verify
 
 
 def verify_target(settings: Settings, console: Console, *, hashed: bool) -> Verified:
     """Verify a target while nobody writes to it, and show how far it is."""
-    store = open_store(settings.target, settings.s3.model_dump(exclude_defaults=True))
+    store = open_target(settings)
     progress = RunProgress(console)
     with progress.shown(), progress.phase("verify", total=None):
         return verify(store, hashed=hashed, threads=2 * settings.workers, progress=progress.advance)

@@ -43,6 +43,7 @@ from tasks.storage.listing import KeptPlace
 from tasks.storage.store import Store, open_store
 from tasks.storage.uris import S3Place, check_apart, file_uri, parse_place
 from tasks.tables.delta import check_address
+from tasks.target import open_target
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +218,7 @@ def _check_replay(settings: Settings, selection: Selection) -> None:
                 "A reason to replay is neither a reason code nor the id of a rule. `dicomflow show TARGET` lists "
                 "those that its objects have."
             )
-    store = open_store(_absolute(settings.target), settings.s3.model_dump(exclude_defaults=True))
+    store = open_target(settings)
     if not any(store.list(layout.LEDGER)):
         raise ConfigurationError(
             "This target has seen no run, so there is nothing to replay. Check the path."
@@ -232,7 +233,7 @@ def _as_published(selection: Selection, pseudonyms: Pseudonyms) -> Selection:
 
 def _last_source(settings: Settings, pseudonyms: Pseudonyms) -> str:
     """Give the source of the newest run that had one, so that lineage shows a replay beside that run."""
-    store = open_store(_absolute(settings.target), settings.s3.model_dump(exclude_defaults=True))
+    store = open_target(settings)
     report = newest_report(store)
     return (report.source_ref if report else "") or pseudonyms.source_ref(_absolute(settings.target))
 

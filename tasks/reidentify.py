@@ -22,7 +22,8 @@ from tasks.errors import ConfigurationError
 from tasks.hold import hold
 from tasks.project_key import load_project_key
 from tasks.settings import Settings
-from tasks.storage.store import Store, open_store
+from tasks.storage.store import Store
+from tasks.target import open_target
 from tasks.vault.seal import Identity, Seal
 from tasks.vault.segments import of_patient, read_segment, with_value, write_segment
 
@@ -44,7 +45,7 @@ class Vault:
     """
 
     def __init__(self, settings: Settings) -> None:
-        self._store = open_store(settings.target, settings.s3.model_dump(exclude_defaults=True))
+        self._store = open_target(settings)
         key = load_project_key(settings)
         check_key(self._store, key.check_value)
         self._seal = Seal(key.subkey)

@@ -38,9 +38,9 @@ from tasks.settings import Settings
 from tasks.shadow import by_rules, choose, judge_tables
 from tasks.staged import dump_record, load_record, scratch_folder
 from tasks.storage.lease import check_fence
-from tasks.storage.store import Store, open_store
+from tasks.storage.store import Store
 from tasks.tables.buckets import hash_column
-from tasks.target import stored
+from tasks.target import open_target, stored
 
 PROTECTING = "data-protection"
 """Owner of the rules that no person overrules."""
@@ -120,7 +120,7 @@ def release(settings: Settings, studies: Sequence[str], *, reason: str, who: str
     """
     if not reason.strip():
         raise ConfigurationError("Say why the study is released: --reason.")
-    store = open_store(settings.target, settings.s3.model_dump(exclude_defaults=True))
+    store = open_target(settings)
     with hold(store) as fence:
         if dead_runs(store):
             raise ConfigurationError(

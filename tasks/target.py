@@ -1,4 +1,4 @@
-"""The tables of a target, each with its contract."""
+"""A target as its settings name it, and its tables, each with its contract."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from expectations.contracts import (
     Contract,
 )
 from tasks import layout
-from tasks.storage.store import Store
+from tasks.settings import Settings
+from tasks.storage.store import Store, open_store
 from tasks.tables.delta import StoredTable
 
 CONTRACTS: dict[str, Contract] = {
@@ -33,6 +34,17 @@ CONTRACTS: dict[str, Contract] = {
 }
 _COPY_BYTES = 1024 * 1024
 PUBLISHED_TABLES = (layout.INSTANCES, layout.SERIES, layout.STUDIES)
+
+
+def open_target(settings: Settings) -> Store:
+    """Open the target that settings name; nothing is touched yet.
+
+    Raises
+    ------
+    ConfigurationError
+        If they name none, or what cannot be one.
+    """
+    return open_store(settings.target, settings.s3.model_dump(exclude_defaults=True))
 
 
 def stored(store: Store, key: str) -> StoredTable:
