@@ -165,18 +165,20 @@ def _unfinished(store: Store) -> list[Release]:
 
 
 def _read_withheld(store: Store, studies: Sequence[str]) -> pa.Table:
-    """Read the ledger's newest rows of the instances of some studies, as far as they are withheld."""
-    where = {"StudyInstanceUID": pa.array(studies, pa.string())}
-    rows = stored(store, layout.LEDGER).read(where=where) if any(store.list(layout.LEDGER)) else _none()
+    """Read the ledger's rows of the instances of some studies that are withheld now.
+
+    The newest row of an object counts, though it may name no study: what a replay refused since is not withheld
+    as it was judged.
+    """
+    if not any(store.list(layout.LEDGER)):
+        return LEDGER.arrow_schema().empty_table()
+    ledger, of_studies = stored(store, layout.LEDGER), pa.array(studies, pa.string())
+    uris = ledger.read(["source_uri"], {"StudyInstanceUID": of_studies})["source_uri"]
+    rows = ledger.read(where={"source_uri": pc.unique(uris)})
     rows = rows.sort_by([("recorded_at", "descending"), ("run_id", "descending")])
-    uris = rows["source_uri"].to_pylist()
-    newest = _first(uris)
+    rows = rows.filter(pa.array(_first(rows["source_uri"].to_pylist()), pa.bool_()))
     withheld = pc.and_(pc.equal(rows["state"], str(State.WITHHELD)), pc.is_valid(rows["SOPInstanceUID"]))
-    return rows.filter(pc.and_(pa.array(newest, pa.bool_()), withheld))
-
-
-def _none() -> pa.Table:
-    return LEDGER.arrow_schema().empty_table()
+    return rows.filter(pc.and_(withheld, pc.is_in(rows["StudyInstanceUID"], of_studies)))
 
 
 def _first(values: Sequence[str]) -> list[bool]:

@@ -12,7 +12,7 @@ from tasks.audit import audit
 from tasks.emit import emit
 from tasks.errors import ConfigurationError, PrivacyError
 from tasks.publish import publish
-from tasks.records import State
+from tasks.records import Selection, State
 from tasks.release import Release
 from tasks.staged import load_record
 from tasks.target import stored
@@ -153,3 +153,20 @@ def test_what_cannot_be_released_is_refused_with_the_next_step(withheld: tuple[P
         release.release(run.settings, [study], reason=" ", who="reviewer")
     with pytest.raises(ConfigurationError, match="neither withheld by a rule nor published"):
         release.release(run.settings, ["2.25.1"], reason="Phantom", who="reviewer")
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize("outputs", ["metadata"])
+def test_what_a_replay_refused_since_is_not_released_by_what_was_known_before(
+    tmp_path: Path, rules: str, monkeypatch: pytest.MonkeyPatch, outputs: str
+) -> None:
+    run, study = withhold(tmp_path, monkeypatch, {"rules": rules, "outputs": outputs})
+    (tmp_path / "source" / "s2-i1.dcm").write_bytes(b"not DICOM any more")
+    with PlainRun(tmp_path, monkeypatch, selection=Selection(), options=run.options) as replayed:
+        replayed.process(replayed.discover())
+        verdicts = audit.fn(replayed.plan)
+        publish.fn(replayed.plan)
+        emit.fn(replayed.plan, verdicts, {})
+    released = release.release(run.settings, [study], reason="Phantom", who="reviewer")
+    assert (released.studies, released.instances) == ((study,), 1)
+    assert len(stored(run.store, layout.INSTANCES).read(["SOPInstanceUID"])) == 4
