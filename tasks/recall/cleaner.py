@@ -23,6 +23,7 @@ from tasks.deid.trace import Traces
 from tasks.deid.work import Patient
 from tasks.dicom.buffer import Buffer
 from tasks.dicom.careful import CarefulReader, read_carefully
+from tasks.dicom.dictionary import vr_of
 from tasks.dicom.element import ByteSource, DataSet, Payload
 from tasks.dicom.encode import encode_meta
 from tasks.dicom.locate import (
@@ -205,7 +206,7 @@ class Cleaner:
     ) -> _Instance:
         """Take an instance element by element, and make of it the template for the next."""
         tags, cut = spans.tags, spans.cut(window)
-        if not tags or tags[0] >> 16 != _FIRST_GROUP or not CODE_TAGS.isdisjoint(tags):
+        if not tags or not _begins_plainly(tags[0], explicit=meta.explicit) or not CODE_TAGS.isdisjoint(tags):
             raise Unusual
         self._expect(spans.ends[-1])
         settling = {tag: cut[place] for tag in SETTLING if (place := place_of(tags, tag)) is not None}
@@ -426,6 +427,11 @@ class Cleaner:
 
 
 _NOTHING = _Behind([], [])
+
+
+def _begins_plainly(first: int, *, explicit: bool) -> bool:
+    """Tell whether a data set may begin with this tag; without VRs, only a tag that is known tells one from junk."""
+    return first >> 16 == _FIRST_GROUP and (explicit or vr_of(first) is not None)
 
 
 def _check_identity(instance: _Instance, template: Template) -> None:
