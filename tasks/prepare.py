@@ -40,6 +40,7 @@ from tasks.records import RunPlan, Selection, utc_now
 from tasks.settings import Settings
 from tasks.staged import dump_record, load_record
 from tasks.storage.listing import KeptPlace
+from tasks.storage.probe import PROBES
 from tasks.storage.store import Store, open_store
 from tasks.storage.uris import S3Place, check_apart, file_uri, parse_place
 from tasks.tables.delta import check_address
@@ -336,7 +337,7 @@ def _sweep(store: Store, dead: list[RunPlan]) -> None:
     The target is ours alone by now. A worker that outlived its run may still write to a folder that was
     swept, which is why folders without a record happen at all.
     """
-    kept = {PurePosixPath(place).name for place in (layout.STAGED_RUNS, layout.KEPT_LISTING)}
+    kept = {PurePosixPath(place).name for place in (layout.STAGED_RUNS, layout.KEPT_LISTING, PROBES)}
     known = {run.run_id for run in dead} | kept
     orphans = [
         f"{place}/{name}"
@@ -346,6 +347,8 @@ def _sweep(store: Store, dead: list[RunPlan]) -> None:
     ]
     for orphan in orphans:
         store.delete_tree(orphan)
+    for probe in store.list(PROBES):
+        store.delete(probe)
     for place in (layout.RESTRICTED, layout.ATTEMPTS, layout.STAGING):
         # The first and the last that a run writes: killed there, nothing else tells of it.
         store.sweep(place, older_than_seconds=0, deep=False)

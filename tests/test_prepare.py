@@ -68,6 +68,7 @@ def test_what_killed_writers_left_is_swept_when_a_run_begins(settings: Settings)
         target / "restricted" / "staging" / "01a200a8" / "manifests" / "b.parquet",
         target / "docs" / ".dicomflow-0123",
         target / "restricted" / ".dicomflow-4567",
+        target / "staging" / "probes" / "89ab",
     ]
     kept = target / "docs" / "index.html"
     for path in (*left, kept):

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tasks.errors import ConfigurationError, ContractError, TransientError
+from tasks.storage.probe import PROBES
 from tasks.storage.store import Move, Store, open_store
 
 
@@ -193,6 +194,25 @@ def test_an_uploaded_tree_is_there_with_its_folders(store: Store, tmp_path: Path
 def test_preparing_leaves_no_object_behind(store: Store) -> None:
     store.prepare()
     store.prepare()
+    assert list(store.list()) == []
+
+
+def test_a_probe_that_another_run_sweeps_away_is_made_again(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    swept: list[str] = []
+    write = type(store).write_create
+
+    def write_and_lose(self: Store, key: str, data: bytes) -> bool:
+        ours = write(self, key, data)
+        if not swept:
+            swept.extend(store.list(PROBES))
+            store.delete(key)
+        return ours
+
+    monkeypatch.setattr(type(store), "write_create", write_and_lose)
+    store.prepare()
+    assert len(swept) == 1
     assert list(store.list()) == []
 
 
