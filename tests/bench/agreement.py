@@ -83,6 +83,12 @@ def check_counts(paths: Sequence[Path], ours: Done, theirs: Done) -> None:
     assert len(ours.written) == len(theirs.written) == len(paths)
 
 
+def check_same(paths: Sequence[Path], ours: Done, theirs: Done) -> None:
+    """Check that both wrote a file for each, byte for byte the same."""
+    assert len(ours.written) == len(paths)
+    assert ours.written == theirs.written
+
+
 def check_files(paths: Sequence[Path], ours: Done, theirs: Done) -> None:
     """See that both wrote every file with its pixels, ours without identity, and theirs too unless it is a copy."""
     before = [dcmread(path) for path in paths]

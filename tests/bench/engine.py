@@ -110,6 +110,10 @@ def list_contests() -> Iterator[Contest]:
         # The options may cost half as much again as the Basic Profile, no more.
         matches = (Match(ours.BASIC_PROFILE, 1 / 1.5),)
         yield Contest("research profile", kind, ours.clean_files, matches, agreement.check_counts)
+    for kind in (Kind.SMALL, Kind.SLICE):
+        # What is done against damaged and hostile files may cost good ones a tenth, no more.
+        matches = (Match(ours.UNGUARDED, 1 / 1.1),)
+        yield Contest("guarded clean", kind, ours.clean_guarded, matches, agreement.check_same)
 
 
 def _name_values(

@@ -6,21 +6,26 @@ Each program begins as a new worker does, with nothing remembered of files it me
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from tasks.clean import CleanInstance
 from tasks.deid.deidentify import Deidentifier
 from tasks.deid.key import load_key
 from tasks.deid.profile import load_profile
+from tasks.dicom.buffer import Buffer
 from tasks.dicom.json_writer import JsonWriter
+from tasks.dicom.reader import Limits
 from tasks.dicom.scan import Scanner
 from tasks.layout import instance_path
-from tasks.recall.cleaner import Cleaner
+from tasks.recall.cleaner import READ_WHOLE, Cleaner
 from tasks.records import Reject, SourceObject
-from tasks.storage.byte_source import open_source
+from tasks.sandbox.parser import Parser
+from tasks.storage.byte_source import Sources, open_source
 from tasks.storage.listing import version_of
-from tasks.storage.store import open_store
+from tasks.storage.store import Store, open_store
 from tests.bench.rivals import Program, Rival, tags_of
 from tests.builders import KEY_TEXT
 
@@ -82,16 +87,7 @@ def clean_files_under(profile: str) -> Program:
 
         def clean(obj: SourceObject) -> None:
             with open_source(obj, {}) as source:
-                cleaned = cleaner.clean(source, pixels=True)
-                if isinstance(cleaned, Reject):
-                    raise Refused(cleaned.code)
-                path = instance_path(
-                    cleaned.PatientID,
-                    cleaned.StudyInstanceUID,
-                    cleaned.SeriesInstanceUID,
-                    cleaned.SOPInstanceUID,
-                )
-                store.write_unsynced(path, cleaned.pieces())
+                _write(store, cleaner.clean(source, pixels=True))
 
         def clean_all() -> None:
             for obj in objects:
@@ -102,6 +98,50 @@ def clean_files_under(profile: str) -> Program:
     return prepare
 
 
+def _write(store: Store, cleaned: CleanInstance | Reject) -> None:
+    if isinstance(cleaned, Reject):
+        raise Refused(cleaned.code)
+    path = instance_path(
+        cleaned.PatientID, cleaned.StudyInstanceUID, cleaned.SeriesInstanceUID, cleaned.SOPInstanceUID
+    )
+    store.write_unsynced(path, cleaned.pieces())
+
+
+def clean_guarded(paths: Sequence[Path], target: Path) -> Callable[[], None]:
+    """Clean files with all that a worker does against damaged, hostile and changing ones.
+
+    The source is opened as one that may be anything and compared with its listing before and after, a child
+    process stands ready, and the pixel data is looked at.
+    """
+    objects, store = _objects_of(paths), open_store(str(target), {})
+    parser = Parser()
+    cleaner = Cleaner(_deidentifier("research"), read=parser)
+
+    def clean_all() -> None:
+        with closing(parser), closing(Sources(objects, {}, window=lambda: READ_WHOLE)) as sources:
+            for obj in objects:
+                with sources.open(obj) as source:
+                    _write(store, cleaner.clean(source, pixels=True))
+                    if source.changed():
+                        raise Refused("CHANGED_WHILE_READING")
+
+    return clean_all
+
+
+def _clean_bare(paths: Sequence[Path], target: Path) -> Callable[[], None]:
+    """Clean files as if each were a good one: opened by its path, read, and nothing of it doubted that need not be."""
+    store = open_store(str(target), {})
+    cleaner = Cleaner(_deidentifier("research"), Limits(check_pixels="none"))
+
+    def clean_all() -> None:
+        for path in paths:
+            _write(store, cleaner.clean(Buffer(path.read_bytes()), pixels=True))
+
+    return clean_all
+
+
+UNGUARDED = Rival("dicomflow, unguarded", _clean_bare)
+"""The same work without any guard, to see what the guards cost files that need none."""
 clean_files = clean_files_under("research")
 BASIC_PROFILE = Rival("dicomflow, Basic Profile alone", clean_files_under("basic"))
 """The least that must be done, to see what the options cost."""
