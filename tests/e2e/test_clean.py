@@ -8,7 +8,7 @@ import random
 import signal
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ import pytest
 from tests.builders import OTHER_KEY_TEXT, ct_instance, part10, write_study
 from tests.corpus import BUNDLED
 from tests.e2e.runs import Place, clean, command, files_of, rows_of, states_of
+from tests.programs import need
 
 pytestmark = pytest.mark.e2e
 
@@ -172,10 +173,10 @@ def test_a_new_file_is_processed_alone_and_joins_its_study(reference: Place, tmp
     assert [row["instance_count"] for row in rows_of(place.target, "published/series")] == [4]
 
 
-def start(place: Place, target: Path, *options: str) -> subprocess.Popen[bytes]:
+def start(place: Place, target: Path, *options: str, under: Sequence[str] = ()) -> subprocess.Popen[bytes]:
     arguments = ["clean", str(place.source), str(target), "--json", "--batch-objects", "4", *options]
     return subprocess.Popen(
-        command(*arguments),
+        [*under, *command(*arguments)],
         env=place.environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -223,6 +224,27 @@ def test_a_killed_run_resumes_and_ends_as_if_nothing_had_happened(
     kill_all(run)
     visible = files_of(target)
     assert visible.items() <= files_of(reference.target).items()
+    resume_and_compare(reference, target)
+
+
+def test_a_run_killed_while_it_reads_an_object_resumes_and_ends_as_if_nothing_had_happened(
+    reference: Place, tmp_path: Path
+) -> None:
+    target, calls, strace = tmp_path / "target", tmp_path / "calls", need("strace")
+    if subprocess.run([strace, "-o", os.devnull, "true"], check=False, stderr=subprocess.DEVNULL).returncode:
+        pytest.skip("strace may not trace here")
+    # The first read of each object begins, and does not end before the kill.
+    held = ("-e", "trace=pread64", "-e", "inject=pread64:delay_enter=300000000")
+    objects = [argument for path in reference.source.rglob("*.dcm") for argument in ("-P", str(path))]
+    tracer = (strace, "-f", "--seccomp-bpf", "-qq", "-o", str(calls), *objects, *held)
+    run = start(reference, target, "--identities", under=tracer)
+    wait_for(tmp_path, "calls", run)
+    while "pread64(" not in calls.read_text():
+        assert run.poll() is None
+        time.sleep(0.05)
+    kill_all(run)
+    assert not list(target.glob("staging/*/dicom"))
+    assert list(target.glob("restricted/staging/*/manifests/*"))
     resume_and_compare(reference, target)
 
 
