@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
-_SafeLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+SafeLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """LibYAML where PyYAML was built with it: ten times faster, the same marks."""
 
 
@@ -69,7 +69,7 @@ def read_located(content: bytes, name: str) -> LocatedYaml:
         If it is no YAML, no mapping, or gives a key twice.
     """
     try:
-        loader = _SafeLoader(content)
+        loader = SafeLoader(content)
         root = loader.get_single_node()
         value = loader.construct_document(root) if root else None
     except yaml.YAMLError as error:

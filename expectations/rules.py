@@ -15,11 +15,15 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from expectations.contracts import INSTANCES, RUN, SERIES, STUDIES, TREND, UNJUDGED, Contract
-from expectations.located_yaml import LocatedYaml, Mistake, MistakesError, read_located
+from expectations.located_yaml import LocatedYaml, Mistake, MistakesError, SafeLoader, read_located
 from expectations.permitted import PERMITTED, check_arguments, check_values, kind_of
+from expectations.repairs import Repair, check_repairs, describe_schema
+
+SafeDumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 DEFAULT_RULES = Path(__file__).with_name("rules.yaml")
 """The table that is in force where the operator names no other."""
@@ -163,12 +167,26 @@ class Rule(BaseModel):
 
 
 class _RuleFile(BaseModel):
-    """The whole file; `sets` only gives YAML anchors a place to stand."""
+    """The whole file; `sets` only gives YAML anchors a place to stand.
+
+    Attributes
+    ----------
+    extends
+        ``shipped`` where the table holds only what differs from ours: a rule takes the place of the one with its id.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    extends: Literal["shipped"] | None = None
     sets: dict[str, list[Any]] = {}
-    rules: list[Rule]
+    rules: list[Rule] = []
+    repairs: list[Repair] = []
+
+    @model_validator(mode="after")
+    def _hold_something(self) -> _RuleFile:
+        if self.extends is None and not self.rules:
+            raise ValueError("a table that does not extend another has rules")
+        return self
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,12 +200,16 @@ class RuleTable:
     options
         Of the run's profile; a rule that speaks of one of them in `unless` is not in force.
     digest
-        SHA-256 of the rules in force as canonical JSON: equal rules, equal digest, whatever the layout.
+        SHA-256 of the rules in force, and of the repairs, as canonical JSON: equal rules, equal digest, whatever
+        the layout.
+    repairs
+        What cleaning does beside its own rules.
     """
 
     rules: tuple[Rule, ...]
     digest: str
     options: frozenset[str] = frozenset()
+    repairs: tuple[Repair, ...] = ()
 
     @property
     def enabled(self) -> tuple[Rule, ...]:
@@ -197,7 +219,9 @@ class RuleTable:
     def under(self, options: Collection[str]) -> RuleTable:
         """Give the table of a run whose profile has these options, by name."""
         chosen = frozenset(options)
-        return RuleTable(self.rules, _digest(_in_force(self.rules, chosen)), chosen)
+        return RuleTable(
+            self.rules, _digest(_in_force(self.rules, chosen), self.repairs), chosen, self.repairs
+        )
 
     @property
     def options_named(self) -> frozenset[str]:
@@ -223,29 +247,59 @@ def load_rules(source: Path | bytes = DEFAULT_RULES) -> RuleTable:
         If anything in it is wrong; nothing of it is used then.
     """
     content, name = (source, "rules") if isinstance(source, bytes) else (source.read_bytes(), source.name)
+    file = _read_file(content, name)
+    given = {rule.id: rule for rule in (*_list_extended(file), *file.rules)}
+    rules = tuple(sorted(given.values(), key=lambda rule: (rule.priority, rule.id)))
+    repairs = tuple(sorted(file.repairs, key=lambda repair: repair.id))
+    return RuleTable(rules, _digest(_in_force(rules, frozenset()), repairs), repairs=repairs)
+
+
+def complete_table(content: bytes) -> bytes:
+    """Write a table that extends the shipped one with all it means, so that it means the same ever after.
+
+    Any other table is given as it is.
+
+    Raises
+    ------
+    RulesError
+        If anything in it is wrong.
+    """
+    if _read_file(content, "rules").extends is None:
+        return content
+    own, shipped = (yaml.load(one, SafeLoader) for one in (content, DEFAULT_RULES.read_bytes()))  # noqa: S506
+    rules = {rule["id"]: rule for table in (shipped, own) for rule in table.get("rules", ())}
+    whole = {"rules": list(rules.values()), "repairs": own.get("repairs", [])}
+    return yaml.dump(whole, Dumper=SafeDumper, sort_keys=False, allow_unicode=True, encoding="utf-8")
+
+
+def _list_extended(file: _RuleFile) -> list[Rule]:
+    return [] if file.extends is None else _read_file(DEFAULT_RULES.read_bytes(), DEFAULT_RULES.name).rules
+
+
+def _read_file(content: bytes, name: str) -> _RuleFile:
     mistakes: Iterable[Mistake]
     try:
         document = read_located(content, name)
         file = _RuleFile.model_validate(document.content)
-        mistakes = list(_find_mistakes(file.rules, document))
+        mistakes = list(_find_mistakes(file, document))
     except MistakesError as error:
         mistakes = error.mistakes
     except ValidationError as error:
         mistakes = [document.locate(detail["loc"], detail["msg"]) for detail in error.errors()]
     if mistakes:
         raise RulesError(name, mistakes)
-    rules = tuple(sorted(file.rules, key=lambda rule: (rule.priority, rule.id)))
-    return RuleTable(rules, _digest(_in_force(rules, frozenset())))
+    return file
 
 
 def _in_force(rules: Iterable[Rule], options: frozenset[str]) -> tuple[Rule, ...]:
     return tuple(rule for rule in rules if rule.enabled and not rule.unless & options)
 
 
-def _digest(rules: Iterable[Rule]) -> str:
-    """Hash rules in the order of their ids."""
-    dumped = (rule.model_dump(mode="json") for rule in rules)
-    records = sorted((_without_order(record) for record in dumped), key=lambda record: record["id"])
+def _digest(rules: Iterable[Rule], repairs: Iterable[Repair]) -> str:
+    """Hash rules and repairs in the order of their ids."""
+    dumped = (_without_order(rule.model_dump(mode="json")) for rule in rules)
+    records = sorted(dumped, key=lambda record: record["id"])
+    records += [repair.model_dump(mode="json") for repair in repairs]
     return hashlib.sha256(json.dumps(records, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
@@ -254,15 +308,17 @@ def _without_order(record: dict[str, Any]) -> dict[str, Any]:
     return record | {"unless": sorted(record["unless"])}
 
 
-def _find_mistakes(rules: Iterable[Rule], document: LocatedYaml) -> Iterator[Mistake]:
-    """Find ids given twice, and what does not fit between the keys of a rule."""
+def _find_mistakes(file: _RuleFile, document: LocatedYaml) -> Iterator[Mistake]:
+    """Find ids given twice, and what does not fit between the keys of a rule or of a repair."""
     seen: set[str] = set()
-    for number, rule in enumerate(rules):
+    for number, rule in enumerate(file.rules):
         if rule.id in seen:
             yield document.locate(("rules", number, "id"), f"{rule.id} is given twice")
         seen.add(rule.id)
         for place, message in _check_rule(rule):
             yield document.locate(("rules", number, *place), message)
+    for where, message in check_repairs(file.repairs):
+        yield document.locate(("repairs", *where), message)
 
 
 def _check_rule(rule: Rule) -> Iterator[tuple[tuple[str, ...], str]]:
@@ -353,6 +409,7 @@ def json_schema() -> dict[str, Any]:
     rule["required"] = [name for name in rule["required"] if name not in ("expectation", "column")]
     rule["anyOf"] = [{"required": ["expectation", "column"]}, {"required": ["drift"]}]
     properties["column"] = {"anyOf": [{"type": "string"}, properties["column"]], "title": "Column"}
+    describe_schema(schema["$defs"]["Repair"])
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Quality rules of dicomflow",

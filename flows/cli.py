@@ -489,7 +489,7 @@ def diff(
 
     with _errors_explained(as_json=as_json):
         settings = load_settings(config, target=target, rules=rules)
-        new = read_rules(settings)
+        _, new = read_rules(settings)
         print_difference(settings, new, as_json=as_json)
 
 

@@ -9,7 +9,7 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
-from expectations.rules import load_rules
+from expectations.rules import RuleTable
 from tasks.release import Released
 from tasks.rules_diff import Count, Difference, diff_rules
 from tasks.settings import Settings
@@ -32,18 +32,21 @@ def print_released(done: Released, *, as_json: bool) -> None:
         console.print(f"{len(done.unchanged):,} studies are published already; nothing was done to them.")
 
 
-def print_difference(settings: Settings, rules: bytes, *, as_json: bool) -> None:
+def print_difference(settings: Settings, new: RuleTable, *, as_json: bool) -> None:
     """Compare the rules in force with others over what a target holds, and say what would change."""
     store = open_target(settings)
-    found = diff_rules(store, load_rules(rules))
+    found = diff_rules(store, new)
     if as_json:
         sys.stdout.write(orjson.dumps(asdict(found)).decode() + "\n")
         return
     console = Console()
-    if not found.rules and not found.not_judged:
+    if found.repairs:
+        console.print(f"Repairs act on what is cleaned from now on: {', '.join(found.repairs)}")
+    if not found.rules and not found.not_judged and not found.repairs:
         console.print("The tables say the same.")
         return
-    console.print(_table_of_rules(found))
+    if found.rules:
+        console.print(_table_of_rules(found))
     if found.not_judged:
         console.print(f"About runs, so not judged here: {', '.join(found.not_judged)}")
     if not found.verdicts:

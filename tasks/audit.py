@@ -60,7 +60,8 @@ def audit(plan: RunPlan) -> AuditReport:
     rules = load_rules(store.read(staging.rules)).under(plan.options)
     try:
         with scratch_folder(store, staging) as scratch:
-            session = Session.open(store, staging, scratch, columns_kept_together(rules))
+            declared = frozenset(repair.id for repair in rules.repairs)
+            session = Session.open(store, staging, scratch, columns_kept_together(rules), declared)
             session.settle()
             session.search(lambda: Pseudonyms(find_key(file=plan.key_file, block=plan.key_block)).token)
             gate = Gate(rules)

@@ -14,13 +14,14 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from tasks.cleaning.formats import FORMATS, Formats
 from tasks.cleaning.pixel_module import check_pixel_module
 from tasks.cleaning.repair import repair
 from tasks.cleaning.required import check_required
 from tasks.deid.classes import needs_pixel_review
 from tasks.deid.deidentify import Deidentified, Deidentifier
 from tasks.deid.identifiers import Identifiers
-from tasks.deid.private import name_unknown_creator
+from tasks.deid.private import SafeElements, name_unknown_creator
 from tasks.deid.residual import find_in_payload, find_residual
 from tasks.deid.trace import Trace, Traces
 from tasks.dicom.buffer import read_span
@@ -103,6 +104,7 @@ def clean_instance(
     *,
     pixels: bool,
     read: CarefulReader = read_carefully,
+    formats: Formats = FORMATS,
 ) -> CleanInstance | Reject:
     """Read one object, repair its values, de-identify it and check the result.
 
@@ -114,6 +116,8 @@ def clean_instance(
         Whether the pixel data is to leave too; without, only the header is read.
     read
         Who reads the header: this process, or one that may be lost (`tasks.sandbox`).
+    formats
+        What values must look like, and how they are read where they do not.
 
     Returns
     -------
@@ -128,7 +132,7 @@ def clean_instance(
     refused = check_required(header.dataset, header.payload is not None)
     if refused is not None:
         return refused
-    dataset, repairs = repair(header.dataset, header.encodings)
+    dataset, repairs = repair(header.dataset, header.encodings, formats)
     doubts = check_pixel_module(dataset, header.payload is not None or lost_pixels(header))
     encodings = encodings_of(dataset)
     deidentified = deidentifier.deidentify(dataset, encodings, _content_digest(header))
@@ -137,7 +141,9 @@ def clean_instance(
     payload = header.payload if pixels else None
     if payload is not None and needs_pixel_review(header.dataset):
         return Reject("PIXEL_REVIEW")
-    clean = _encode(header, deidentified, payload, (*header.findings, *repairs, *doubts), encodings)
+    findings = (*header.findings, *repairs, *doubts)
+    unknown = _unknown_creators(header, deidentifier.safe_private)
+    clean = _encode(header, deidentified, payload, findings, encodings, unknown)
     before = (
         None if dataset is header.dataset else deidentifier.identifiers_in(header.dataset, header.encodings)
     )
@@ -160,6 +166,7 @@ def _encode(
     payload: Payload | None,
     findings: tuple[Finding, ...],
     encodings: tuple[str, ...],
+    unknown: Mapping[str, object],
 ) -> CleanInstance:
     explicit = header.transfer_syntax != IMPLICIT_LITTLE_ENDIAN
     meta = encode_meta(deidentified.SOPClassUID, deidentified.SOPInstanceUID, header.transfer_syntax)
@@ -179,7 +186,7 @@ def _encode(
         pixel_bytes=0 if pixels is None else pixels.length + pixels.length % 2,
         expected_pixel_bytes=None if compressed else expected_pixel_bytes(header.dataset),
         header=header_json(deidentified.dataset, encodings).encode(),
-        columns={**header_columns(deidentified.dataset, encodings), **_unknown_creators(header)},
+        columns={**header_columns(deidentified.dataset, encodings), **unknown},
         findings=(*findings, *deidentified.findings),
         traces=_trace(header, deidentified, encodings),
     )
@@ -191,11 +198,11 @@ def _trace(header: Header, deidentified: Deidentified, encodings: tuple[str, ...
     return Traces((), own)
 
 
-def _unknown_creators(header: Header) -> dict[str, object]:
+def _unknown_creators(header: Header, safe: SafeElements) -> dict[str, object]:
     """Give what the row says of the private blocks of which nothing is known."""
     columns: dict[str, object] = {}
     for element in header.dataset.values():
-        if unknown := name_unknown_creator(element):
+        if unknown := name_unknown_creator(element, safe):
             columns |= creator_columns(element, unknown_as=unknown)
     return columns
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-from expectations.rules import DEFAULT_RULES, load_rules
+from expectations.rules import DEFAULT_RULES, RuleTable, load_rules
 from expectations.rules import describe as describe_rules
 from tasks.cleaning.repair import describe as describe_repairs
 from tasks.deid.describe import describe as describe_actions
@@ -43,21 +43,26 @@ def describe(profile: str, rules: bytes, *, whole: bool = True) -> Description:
     whole
         Every attribute's action; without, the general rules with counts, as README and run page show them.
     """
-    loaded = load_profile(profile)
+    loaded, table = load_profile(profile), load_rules(rules)
     actions = describe_actions(loaded) if whole else summarize(loaded)
     return Description(
         tuple(Line(*action) for action in actions),
-        tuple(Line(rule_id, "cleaning", sentence) for rule_id, sentence in describe_repairs()),
+        tuple(Line(rule_id, "cleaning", sentence) for rule_id, sentence in _list_repairs(table)),
         tuple(
             Line(
                 rule["id"], f"{rule['severity']}, {rule['scope']}", f"{rule['title']}: {rule['description']}"
             )
-            for rule in describe_rules(load_rules(rules).under([option.name for option in loaded.options]))
+            for rule in describe_rules(table.under([option.name for option in loaded.options]))
         ),
         tuple(Line(ids, "text", meaning) for ids, meaning in describe_detectors())
         if loaded.cleans_texts
         else (),
     )
+
+
+def _list_repairs(table: RuleTable) -> list[tuple[str, str]]:
+    """List the repairs in force, those that the table of rules declares first."""
+    return [*((repair.id, repair.sentence) for repair in table.repairs), *describe_repairs()]
 
 
 def default_rules() -> bytes:

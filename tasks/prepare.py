@@ -23,7 +23,8 @@ from uuid import UUID
 import orjson
 from pydantic import BaseModel
 
-from expectations.rules import DEFAULT_RULES, RulesError, load_rules
+from expectations.repairs import dump_repairs
+from expectations.rules import DEFAULT_RULES, RulesError, RuleTable, complete_table, load_rules
 from tasks import layout
 from tasks.attempts import Begun, Ended, bury_dead, end_attempt
 from tasks.deid.actions import OPTIONS
@@ -147,7 +148,7 @@ def pin_run(plan: RunPlan, settings: Settings) -> None:
     """
     store, staging = open_store(plan.target, dict(plan.s3)), Staging(plan.run_id)
     if not store.exists(staging.run):
-        store.write(staging.rules, read_rules(settings))
+        store.write(staging.rules, read_rules(settings)[0])
         store.write(staging.run, dump_record(plan))
 
 
@@ -164,7 +165,8 @@ def make_plan(settings: Settings, selection: Selection | None = None) -> RunPlan
         _check_replay(settings, selection)
     check_address(_absolute(settings.target))
     key = load_project_key(settings)
-    rules, profile = read_rules(settings), load_profile(settings.profile)
+    content, rules = read_rules(settings)
+    profile = load_profile(settings.profile)
     outputs = tuple(sorted(settings.outputs))
     pseudonyms = Pseudonyms(key)
     selection = None if selection is None else _as_published(selection, pseudonyms)
@@ -176,7 +178,7 @@ def make_plan(settings: Settings, selection: Selection | None = None) -> RunPlan
         target=_absolute(settings.target),
         outputs=outputs,
         profile=settings.profile,
-        fingerprint=_fingerprint(taken, key, profile.digest, rules, outputs, *_strictness(settings)),
+        fingerprint=_fingerprint(taken, key, profile.digest, content, outputs, *_strictness(settings)),
         key_check=key.check_value,
         started_at=utc_now(),
         key_file=str(settings.key_file.absolute()) if settings.key_file else None,
@@ -194,6 +196,7 @@ def make_plan(settings: Settings, selection: Selection | None = None) -> RunPlan
         replay=selection,
         identities=settings.identities,
         options=tuple(sorted(option.name for option in profile.options)),
+        repairs=dump_repairs(rules.repairs),
     )
 
 
@@ -242,8 +245,8 @@ def _last_source(settings: Settings, pseudonyms: Pseudonyms) -> str:
 _RULE_ID = re.compile(r"R[0-9]{3}")
 
 
-def read_rules(settings: Settings) -> bytes:
-    """Read and check the rule table.
+def read_rules(settings: Settings) -> tuple[bytes, RuleTable]:
+    """Read and check the rule table; gives what a run pins of it, which needs no other table, and its rules.
 
     Raises
     ------
@@ -251,7 +254,7 @@ def read_rules(settings: Settings) -> bytes:
         With every mistake and its line.
     """
     try:
-        content = _read_table(settings)
+        content = complete_table(_read_table(settings))
         table = load_rules(content)
     except OSError:
         raise ConfigurationError(
@@ -264,7 +267,7 @@ def read_rules(settings: Settings) -> bytes:
             f"The rule table has mistakes. `unless` names {', '.join(unknown)}, which no profile can have; "
             f"available: {', '.join(sorted(OPTIONS))}."
         )
-    return content
+    return content, table
 
 
 def _read_table(settings: Settings) -> bytes:

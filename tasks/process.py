@@ -26,6 +26,7 @@ from prefect.tasks import Task, exponential_backoff
 
 from expectations.contracts import FINDINGS, INSTANCES
 from tasks.clean import CleanInstance
+from tasks.cleaning.formats import formats_until
 from tasks.deid.deidentify import Deidentifier
 from tasks.deid.key import Key
 from tasks.deid.profile import load_profile
@@ -178,7 +179,8 @@ def worker_of(plan: RunPlan) -> _Worker:
     accountant = Accountant(deidentifier, pseudonyms, _seal(key) if plan.identities else None)
     options = ParserOptions(**dict(plan.parser))
     limits = options.limits(plan.check_pixels)
-    cleaner = Cleaner(deidentifier, limits, Parser(limits, options.sandbox()))
+    formats = formats_until(repairs=plan.repairs)
+    cleaner = Cleaner(deidentifier, limits, Parser(limits, options.sandbox()), formats)
     return _Worker(cleaner, pseudonyms, frozenset(plan.refused), accountant, dict(plan.s3))
 
 

@@ -10,8 +10,9 @@ proposed only if its attribute is a code string and several patients share it; a
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,9 +22,12 @@ import yaml
 
 from expectations.contracts import INSTANCES
 from expectations.forms import is_code
+from expectations.repairs import fits_form
 from expectations.rules import Rule, RuleTable, Scope
-from tasks.dicom.dictionary import vr_of
+from tasks.deid.private import Candidate, list_candidates
+from tasks.dicom.dictionary import keyword_of, vr_of
 from tasks.quality import CREATORS, VALUES, Tally
+from tasks.readings import guess_meaning, guess_reading, make_repair, make_word_repair
 from tasks.records import Drifted, Effect, Proposal
 from tasks.shadow import Broken, count_broken
 
@@ -42,6 +46,7 @@ Parts = Callable[[list[str] | None], Iterator[pa.Table]]
 _IN_SET = frozenset({"expect_column_values_to_be_in_set", "expect_column_elements_to_be_in_set"})
 _BETWEEN = frozenset({"expect_column_values_to_be_between", "expect_column_elements_to_be_between"})
 _KEPT_SHARE = 0.99
+_TAG = re.compile(r"\(([0-9A-F]{4}),([0-9A-F]{4})\)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,66 +77,57 @@ def propose(found: Found, parts: Parts) -> tuple[Proposal, ...]:
     return tuple(proposals.values())[:MOST]
 
 
-def _answer(drifted: Drifted, found: Found, parts: Parts) -> Iterator[Proposal]:
+def _answer(drifted: Drifted, found: Found, parts: Parts) -> list[Proposal]:
+    """Propose what answers a breach; where nothing would but to allow it, that."""
     rules = {rule.id: rule for rule in found.rules.rules}
+    answers: list[Proposal] = []
     if drifted.rule == VALUES and drifted.metric == "anomaly_rate_before":
-        yield from _read_form(drifted, found.tally)
+        answers += _read_form(drifted, found.tally)
     elif drifted.metric == "anomaly_rate_after" and (rule := rules.get(drifted.rule)) is not None:
         if rule.scope is Scope.INSTANCE and rule.expectation in _IN_SET:
-            yield from _add_value(drifted, rule, parts)
+            answers += _know_word(drifted, rule, parts)
         elif rule.scope is Scope.INSTANCE and rule.expectation in _BETWEEN:
-            yield from _move_bound(drifted, rule, parts)
-    else:
-        yield _widen_drift(drifted, rules[drifted.rule_id], found)
+            answers += _move_bound(drifted, rule, parts)
+    return answers or [_widen_drift(drifted, rules[drifted.rule_id], found)]
 
 
 def _read_form(drifted: Drifted, tally: Tally) -> Iterator[Proposal]:
     """Propose to read the shape that most values had which could not be read."""
-    forms = Counter(
-        {
-            form: count
-            for (column, modality, form), count in tally.forms.items()
-            if (column, modality) == (drifted.column, drifted.modality)
-        }
-    )
+    forms, everywhere = Counter[str](), Counter[str]()
+    for (column, modality, form), count in tally.forms.items():
+        if column == drifted.column:
+            everywhere[form] += count
+            forms[form] += count * (modality == drifted.modality)
+    VR, keyword = _attribute_of(drifted.column)
     for form, count in forms.most_common(1):
-        if count >= LEAST_FORMS:
-            VR = _vr_of_column(drifted.column)
-            yield Proposal(
-                kind="repair",
-                title=f"{drifted.column} arrives as {form} in {drifted.modality or 'objects without modality'}; "
-                "say how to read it.",
-                snippet=_write({"repairs": [{"VR": VR, "form": form, "reads": _guess_reading(VR, form)}]}),
-                effects=(Effect("values that cannot be read", forms.total(), forms.total() - count),),
-                rule_id=drifted.rule_id,
-            )
-
-
-def _vr_of_column(column: str) -> str:
-    tag = next((known.tag for known in INSTANCES.columns if known.name == column), None)
-    return (vr_of(tag) if tag is not None else None) or "DA"
-
-
-def _guess_reading(VR: str, form: str) -> str:
-    """Fill a shape with the letters of a notation: a guess that the person who applies it has to confirm."""
-    letters = {"DA": {4: "YYYY", 8: "YYYYMMDD"}, "TM": {6: "HHMMSS"}, "AS": {}}.get(VR, {})
-    words = iter({"DA": ("DD", "MM"), "TM": ("HH", "MM", "SS")}.get(VR, ()))
-    reading, run = "", 0
-    for sign in f"{form}\0":
-        if sign == "9":
-            run += 1
+        reads = guess_reading(VR, form)
+        if count < LEAST_FORMS or not reads or not keyword:
             continue
-        if run:
-            reading += letters.get(run) or (next(words, "9" * run) if run <= 2 else "9" * run)
-            run = 0
-        reading += sign
-    return reading.rstrip("\0")
+        unreadable = sum(everywhere.values())
+        readable = sum(n for one, n in everywhere.items() if fits_form(VR, reads, one))
+        yield Proposal(
+            kind="repair",
+            title=f"{keyword} arrives as {form} in {drifted.modality or 'objects without modality'}; apply this if "
+            f"it is {reads} wherever it comes from.",
+            snippet=_write({"repairs": [make_repair(VR, keyword, reads)]}),
+            effects=(Effect("values that cannot be read", unreadable, unreadable - readable),),
+            rule_id=drifted.rule_id,
+        )
 
 
-def _add_value(drifted: Drifted, rule: Rule, parts: Parts) -> Iterator[Proposal]:
-    """Propose to add the most frequent word outside a value set, if it is a word."""
+def _attribute_of(column: str) -> tuple[str, str]:
+    """Give VR and keyword of what a column, or a tag that no column shows, holds; empty for what nobody knows."""
+    tag = next((known.tag for known in INSTANCES.columns if known.name == column), None)
+    if tag is None and (match := _TAG.fullmatch(column)):
+        tag = int(match[1] + match[2], 16)
+    return ("", "") if tag is None else (vr_of(tag) or "", keyword_of(tag) or "")
+
+
+def _know_word(drifted: Drifted, rule: Rule, parts: Parts) -> Iterator[Proposal]:
+    """Propose to add the most frequent word outside a value set, and what it may stand for, if it is a word."""
     column = drifted.column
-    if _vr_of_column(column) != "CS":
+    VR, keyword = _attribute_of(column)
+    if VR != "CS":
         return
     known = {str(value) for value in rule.kwargs["value_set"]}
     patients: dict[str, set[str]] = defaultdict(set)
@@ -153,6 +149,34 @@ def _add_value(drifted: Drifted, rule: Rule, parts: Parts) -> Iterator[Proposal]
             changed,
             parts,
         )
+        if meaning := guess_meaning(value, iter(known)):
+            yield _map_word(drifted, rule, (keyword, value, meaning), parts)
+
+
+def _map_word(drifted: Drifted, rule: Rule, words: tuple[str, str, str], parts: Parts) -> Proposal:
+    """Propose to read a word as the known one it begins with."""
+    keyword, word, meaning = words
+    before = _count(rule, parts)
+    after = _count(
+        rule, lambda names: (_replace(rows, drifted.column, word, meaning) for rows in parts(names))
+    )
+    return Proposal(
+        kind="repair",
+        title=f"{drifted.column} is often {word}; apply this if it means {meaning}.",
+        snippet=_write({"repairs": [make_word_repair(keyword, word, meaning)]}),
+        effects=_effects(before, after),
+        rule_id=drifted.rule_id,
+    )
+
+
+def _replace(rows: pa.Table, column: str, word: str, meaning: str) -> pa.Table:
+    """Put a word in the place of another, in every value of a column."""
+    values = rows[column].combine_chunks()
+    flat = values.values if pa.types.is_list(values.type) else values
+    changed = pc.if_else(pc.equal(flat, word), pa.scalar(meaning, flat.type), flat)
+    if pa.types.is_list(values.type):
+        changed = pa.ListArray.from_arrays(values.offsets, changed, type=values.type, mask=values.is_null())
+    return rows.set_column(rows.schema.get_field_index(column), rows.schema.field(column), changed)
 
 
 def _words_of(rows: pa.Table, column: str) -> Iterator[tuple[str, str]]:
@@ -229,12 +253,27 @@ def _review_creators(found: Found) -> Iterator[Proposal]:
     """Propose to review the private creators that are new and of which nothing is kept."""
     counts = found.tally.words[CREATORS[1]]
     for name in sorted(found.new_words.get(CREATORS[1], ())):
-        yield Proposal(
-            kind="creator",
-            title=f"The private creator {name} is new, in {counts[name]:,} instances; its elements are removed until "
-            "somebody lists safe ones.",
-            snippet=_write({"private_creators": [{"creator": name, "keep": []}]}),
+        listed = list_candidates(name)
+        instances = f"{counts[name]:,} instances"
+        title = (
+            f"The private creator {name} is new, in {instances}; its elements are removed until a profile lists safe "
+            "ones."
+            if listed
+            else f"A private creator that no public dictionary lists is new, in {instances}; its name is in the source."
         )
+        blocks = listed or {"0009": ()}
+        snippet = "private_creators: # of a profile\n" + "".join(
+            _write_block(name if listed else "NAME", group, candidates)
+            for group, candidates in blocks.items()
+        )
+        yield Proposal(kind="creator", title=title, snippet=snippet)
+
+
+def _write_block(creator: str, group: str, candidates: Sequence[Candidate]) -> str:
+    """Write what keeps nothing yet, and beside it what might be kept."""
+    block = _write({"block": [{"creator": creator, "group": group, "keep": {}}]}).partition("\n")[2]
+    lines = (f"    # {one.element}: [{one.VR}]  {one.meaning}\n" for one in candidates[:MOST])
+    return block + "".join(lines)
 
 
 def _propose_rule(
@@ -246,11 +285,15 @@ def _propose_rule(
         kind=kind,
         title=title,
         snippet=_write({"rules": [_plain(changed)]}),
-        effects=(
-            Effect("rows that break it", before.rows, after.rows),
-            Effect("studies that break it", before.studies, after.studies),
-        ),
+        effects=_effects(before, after),
         rule_id=drifted.rule_id,
+    )
+
+
+def _effects(before: Broken, after: Broken) -> tuple[Effect, ...]:
+    return (
+        Effect("rows that break it", before.rows, after.rows),
+        Effect("studies that break it", before.studies, after.studies),
     )
 
 
@@ -280,7 +323,14 @@ def _write(document: Mapping[str, Any]) -> str:
 def list_new_words(
     met: Mapping[str, Iterable[str]], known: Mapping[str, Iterable[str]] | None
 ) -> dict[str, frozenset[str]]:
-    """Give the words that no earlier run met; none where there is no earlier run."""
+    """Give the words that no earlier run met; none where there is no earlier run.
+
+    A creator that was met while nothing of it was kept is not new when something is.
+    """
     if known is None:
         return {}
-    return {column: frozenset(words) - frozenset(known.get(column, ())) for column, words in met.items()}
+    creators = frozenset[str]().union(*(known.get(column, ()) for column in CREATORS))
+    return {
+        column: frozenset(words) - (creators if column in CREATORS else frozenset(known.get(column, ())))
+        for column, words in met.items()
+    }

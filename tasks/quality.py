@@ -54,8 +54,12 @@ class Tally:
         Instances by modality.
     nulls
         Values that are missing after cleaning.
+    declared
+        Ids of repairs that the table of rules declares: what somebody has said how to read is no anomaly.
     touched, emptied
-        Instances whose value cleaning touched, and those of them that have none now.
+        Instances whose value cleaning touched otherwise, and those of them that have none now.
+    expected
+        Instances whose value only a declared repair touched.
     forms
         Shapes of values that were emptied.
     words
@@ -63,10 +67,12 @@ class Tally:
     """
 
     modalities: frozenset[str] = frozenset()
+    declared: frozenset[str] = frozenset()
     records: Counter[str] = field(default_factory=Counter)
     nulls: Counter[Place] = field(default_factory=Counter)
     touched: Counter[Place] = field(default_factory=Counter)
     emptied: Counter[Place] = field(default_factory=Counter)
+    expected: Counter[Place] = field(default_factory=Counter)
     forms: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     words: defaultdict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
 
@@ -92,13 +98,16 @@ class Tally:
 
     def _add_findings(self, rows: pa.Table, findings: pa.Table, modality: list[str]) -> None:
         where = pc.index_in(findings["source_ref"], rows["source_ref"].combine_chunks())
-        told = pa.table(
+        said = pa.table(
             {
                 "row": where,
                 "tag": pc.utf8_slice_codeunits(findings["path"], 0, _TAG_LENGTH),
                 "form": findings["form"],
+                "declared": pc.is_in(findings["rule"], pa.array(sorted(self.declared), pa.string())),
             }
         ).filter(where.is_valid())
+        told = said.filter(pc.invert(said["declared"]))
+        self._add_expected(said, told, modality)
         missing = {name: rows[name].is_null().to_pylist() for name in set(_columns_of(told)) & set(COLUMNS)}
         for row, tag in zip(*_distinct(told, "row", "tag"), strict=True):
             column = _COLUMN_OF_TAG.get(tag, tag)
@@ -111,6 +120,12 @@ class Tally:
             shape = _COLUMN_OF_TAG.get(tag, tag), modality[row], form
             if shape in self.forms or len(self.forms) < _FORMS:
                 self.forms[shape] += 1
+
+    def _add_expected(self, said: pa.Table, told: pa.Table, modality: list[str]) -> None:
+        if len(said) > len(told):
+            every, others = (set(zip(*_distinct(one, "row", "tag"), strict=True)) for one in (said, told))
+            for row, tag in every - others:
+                self.expected[_COLUMN_OF_TAG.get(tag, tag), modality[row]] += 1
 
 
 def quality_table(
@@ -133,7 +148,7 @@ def quality_table(
 def _value_rows(tally: Tally) -> Iterator[dict[str, Any]]:
     for modality, records in sorted(tally.records.items()):
         yield {"rule": VOLUME, "scope": "instance", "column": "", "modality": modality, "records": records}
-        told = (column for column, of in tally.touched if of == modality)
+        told = (column for column, of in (*tally.touched, *tally.expected) if of == modality)
         for column in dict.fromkeys((*COLUMNS, *sorted(told))):
             place = column, modality
             nulls, touched, emptied = tally.nulls[place], tally.touched[place], tally.emptied[place]
@@ -147,7 +162,7 @@ def _value_rows(tally: Tally) -> Iterator[dict[str, Any]]:
                 "null_rate_before": (nulls - emptied) / records if known else None,
                 "null_rate_after": nulls / records if known else None,
                 "anomaly_rate_before": touched / records,
-                "repaired_rate": (touched - emptied) / records if known else None,
+                "repaired_rate": (touched - emptied + tally.expected[place]) / records if known else None,
             }
 
 

@@ -171,6 +171,8 @@ class RunPlan:
         Fencing token of the lease it is made under; 0 where the target is locked and not leased.
     options
         Of the profile, by name: some rules of the gate are not in force under one.
+    repairs
+        Those that the table of rules declares, as `expectations.repairs.dump_repairs` writes them.
     """
 
     run_id: str
@@ -200,6 +202,7 @@ class RunPlan:
     attempt: str = ""
     fence: int = 0
     options: tuple[str, ...] = ()
+    repairs: str = ""
 
     @property
     def kind(self) -> RunKind:

@@ -137,7 +137,7 @@ def release(settings: Settings, studies: Sequence[str], *, reason: str, who: str
         _refuse_unknown(store, settled)
         if not open_studies:
             return Released("", (), 0, settled)
-        rules = load_rules(read_rules(settings))
+        rules = read_rules(settings)[1]
         rows = _rows_of(store, ledger)
         _check(store, rows, ledger, rules)
         decision = Release(

@@ -82,6 +82,8 @@ class Difference:
         By id, the rules that differ and judge studies.
     not_judged
         Rules that differ and are about a run: what is stored says nothing of them.
+    repairs
+        Declared repairs that differ, which no stored row can show.
     verdicts
         Number of studies by verdict before and after, such as ``passed to withheld``.
     studies
@@ -93,6 +95,7 @@ class Difference:
     rows: int = 0
     rules: dict[str, Count] = field(default_factory=dict)
     not_judged: tuple[str, ...] = ()
+    repairs: tuple[str, ...] = ()
     verdicts: dict[str, int] = field(default_factory=dict)
     studies: list[Changed] = field(default_factory=list)
 
@@ -126,6 +129,7 @@ def diff_rules(store: Store, new: RuleTable) -> Difference:
     changed = list_changed(old, new)
     of_runs = {rule.id for table in (old, new) for rule in table.enabled if rule.scope is Scope.RUN}
     found = Difference(old.digest, new.digest, not_judged=tuple(sorted(changed & of_runs)))
+    found.repairs = tuple(sorted(repair.id for repair in {*old.repairs} ^ {*new.repairs}))
     found.rules = {name: Count() for name in sorted(changed - of_runs)}
     if found.rules:
         _judge_all(store, _Gates.of(old, new, found.rules), found)

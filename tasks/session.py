@@ -89,7 +89,14 @@ class Session:
     named: frozenset[str] = frozenset()
 
     @classmethod
-    def open(cls, store: Store, staging: Staging, scratch: Path, together: frozenset[str] | None) -> Session:
+    def open(
+        cls,
+        store: Store,
+        staging: Staging,
+        scratch: Path,
+        together: frozenset[str] | None,
+        declared: frozenset[str] = frozenset(),
+    ) -> Session:
         """Give the batches that are done, their objects numbered."""
         counts = [report.object_count for report in finished_reports(store, staging)]
         first = list(accumulate(counts, initial=0))
@@ -103,7 +110,7 @@ class Session:
             Neighbours(store),
             together,
             np.zeros((len(counts), len(JUDGED)), np.int32),
-            Tally(frozenset(MODALITIES)),
+            Tally(frozenset(MODALITIES), declared),
         )
 
     @property
@@ -152,7 +159,9 @@ class Session:
             for number, rows in enumerate(self._rows(list(JUDGED))):
                 if number < len(self.batches):
                     self.nulls[number] = [rows[name].null_count for name in JUDGED]
-                    self.tally.add(rows, self.part(number, "findings", ["source_ref", "path", "form"]))
+                    self.tally.add(
+                        rows, self.part(number, "findings", ["source_ref", "rule", "path", "form"])
+                    )
                 buckets.add(rows, self.links.follow(hash_column(rows["StudyInstanceUID"])))
             for rows in buckets:
                 self._judge_studies(gate, rows)

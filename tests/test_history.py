@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pyarrow.compute as pc
 import pytest
 import yaml
 
@@ -35,16 +36,16 @@ def few_rules(tmp_path: Path) -> str:
     return str(tmp_path / "rules.yaml")
 
 
-def fill(source: Path, run: int, **lost: None) -> None:
-    """Write what the source brings in one night; in the ninth, dates and sides are written otherwise."""
+def fill(source: Path, run: int, *, drifts: bool = False, **lost: None) -> None:
+    """Write what the source brings in one night; with a drift, dates and sides are written otherwise."""
     source.mkdir(parents=True, exist_ok=True)
     for patient in range(PATIENTS):
         study = run * 100 + patient
         for instance in range(1, 5):
             changes: dict[str, Any] = {"Laterality": "R", **lost}
-            if run == DRIFT:
-                changes = {"AcquisitionDate": "05/06/2023", "Laterality": "BOTH"}
-            image = ct_instance(study=study, patient=study, instance=instance, **changes)
+            if drifts:
+                changes = {"AcquisitionDate": "05/06/2023", "Laterality": "RIGHT"}
+            image = ct_instance(study=study, patient=patient, instance=instance, **changes)
             (source / f"s{study}-i{instance}.dcm").write_bytes(part10(image))
 
 
@@ -64,7 +65,7 @@ def test_a_drift_in_the_ninth_of_twelve_runs_is_found_in_the_ninth_with_its_answ
 ) -> None:
     found: dict[int, AuditReport] = {}
     for run in range(1, RUNS + 1):
-        fill(tmp_path / "source", run)
+        fill(tmp_path / "source", run, drifts=run == DRIFT)
         found[run], report = run_once(tmp_path, few_rules, monkeypatch)
         assert report.drifted == found[run].drifted
     drifted = {run: {one.rule_id for one in verdicts.drifted} for run, verdicts in found.items()}
@@ -72,18 +73,25 @@ def test_a_drift_in_the_ninth_of_twelve_runs_is_found_in_the_ninth_with_its_answ
     assert drifted[DRIFT] == {"R094", "R095", "R096"}
     ninth = found[DRIFT]
     assert {"R094", "R095", "R096"} <= set(ninth.run_flagged_by)
-    (repair,) = (one for one in ninth.proposals if one.kind == "repair")
-    assert yaml.safe_load(repair.snippet) == {
-        "repairs": [{"VR": "DA", "form": "99/99/9999", "reads": "DD/MM/YYYY"}]
-    }
-    assert repair.effects == (Effect("values that cannot be read", 24, 0),)
+    read, mapped = (one for one in ninth.proposals if one.kind == "repair")
+    assert yaml.safe_load(read.snippet)["repairs"] == [
+        {
+            "id": "x-acquisition-date-dd-mm-yyyy",
+            "VR": "DA",
+            "attributes": ["AcquisitionDate"],
+            "reads": "DD/MM/YYYY",
+        }
+    ]
+    assert read.effects == (Effect("values that cannot be read", 24, 0),)
+    assert yaml.safe_load(mapped.snippet)["repairs"][0]["values"] == {"RIGHT": "R"}
     (word,) = (one for one in ninth.proposals if one.kind == "value")
     (rule,) = yaml.safe_load(word.snippet)["rules"]
-    assert (rule["id"], rule["version"], rule["kwargs"]["value_set"][-1]) == ("R152", 2, "BOTH")
-    assert word.effects == (
-        Effect("rows that break it", 24, 0),
-        Effect("studies that break it", PATIENTS, 0),
-    )
+    assert (rule["id"], rule["version"], rule["kwargs"]["value_set"][-1]) == ("R152", 2, "RIGHT")
+    for one in (word, mapped):
+        assert one.effects == (
+            Effect("rows that break it", 24, 0),
+            Effect("studies that break it", PATIENTS, 0),
+        )
     with PlainRun(tmp_path, monkeypatch) as last:
         quality = stored(last.store, layout.QUALITY).read()
         assert len(set(quality["run_id"].to_pylist())) == RUNS
@@ -92,6 +100,39 @@ def test_a_drift_in_the_ninth_of_twelve_runs_is_found_in_the_ninth_with_its_answ
             "05/06"
             not in last.store.read(f"{layout.RUNS}/{read_reports(last.store)[8].run_id}/report.json").decode()
         )
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize("answer", ["repair", "value"])
+def test_a_proposal_that_is_put_into_the_table_answers_the_drift_in_the_next_run(
+    tmp_path: Path, few_rules: str, monkeypatch: pytest.MonkeyPatch, answer: str
+) -> None:
+    for run in range(1, 5):
+        fill(tmp_path / "source", run, drifts=run == 4)
+        verdicts, _ = run_once(tmp_path, few_rules, monkeypatch)
+    assert {one.rule_id for one in verdicts.drifted} == {"R094", "R095", "R096"}
+    applied = [one for one in verdicts.proposals if one.kind == answer or "DD/MM" in one.snippet]
+    table = yaml.safe_load(Path(few_rules).read_bytes())
+    for proposal in applied:
+        snippet = yaml.safe_load(proposal.snippet)
+        changed = {rule["id"] for rule in snippet.get("rules", ())}
+        table["rules"] = [rule for rule in table["rules"] if rule["id"] not in changed]
+        table["rules"] += snippet.get("rules", [])
+        table["repairs"] = [*table.get("repairs", ()), *snippet.get("repairs", ())]
+    Path(few_rules).write_text(yaml.safe_dump(table))
+    fill(tmp_path / "source", 5, drifts=True)
+    after, report = run_once(tmp_path, few_rules, monkeypatch)
+    assert after.rules_digest != verdicts.rules_digest
+    assert (after.drifted, after.proposals, after.run_flagged_by) == ((), (), ())
+    assert report.published == 5 * PATIENTS * 4
+    with PlainRun(tmp_path, monkeypatch) as last:
+        rows = stored(last.store, layout.INSTANCES).read(["AcquisitionDate", "Laterality", "finding_codes"])
+        assert rows["AcquisitionDate"].null_count == PATIENTS * 4  # of the fourth run, which is past
+        sides = rows["Laterality"].to_pylist()
+        assert sides.count("RIGHT") == PATIENTS * 4 * (1 if answer == "repair" else 2)
+        quality = read_quality(last.store, last.plan.source_ref).sort_by("recorded_at")
+        repaired = quality.filter(pc.equal(quality["column"], "AcquisitionDate"))["repaired_rate"].to_pylist()
+        assert [rate for rate in repaired if rate is not None][-1] == 1.0
 
 
 @pytest.mark.e2e

@@ -7,11 +7,13 @@ from collections.abc import Callable, Mapping
 from datetime import date
 from functools import lru_cache
 
+from expectations.repairs import Repair, parse_repairs
 from tasks.cleaning.ages import AGE
 from tasks.cleaning.charset import is_defined
 from tasks.cleaning.codes import CODE, SEX
 from tasks.cleaning.dates import LATEST_DATE, date_format
 from tasks.cleaning.datetimes import datetime_format
+from tasks.cleaning.declared import declare_formats
 from tasks.cleaning.numbers import DECIMAL, FRAME_COUNT, INTEGER, RESCALE_SLOPE, SPACING, binary_check
 from tasks.cleaning.rules import ValueFormat
 from tasks.cleaning.text import PLAIN_TEXT_VRS, text_pattern
@@ -56,7 +58,9 @@ class Formats(dict[int, Mapping[str, Check]]):
     number of them, and a worker reads millions of objects.
     """
 
-    def __init__(self, latest: date) -> None:
+    __hash__ = object.__hash__  # type: ignore[assignment]  # one of each is made, so it is told by being that one
+
+    def __init__(self, latest: date, repairs: tuple[Repair, ...] = ()) -> None:
         super().__init__()
         self.by_VR: dict[str, ValueFormat] = {
             "AS": AGE,
@@ -69,10 +73,12 @@ class Formats(dict[int, Mapping[str, Check]]):
             "UI": UID,
         }
         self.checks: dict[str, Check] = {VR: self._check_of(VR) for VR in ALL_VRS}
+        self._of_elements = ELEMENT_FORMATS
+        self._of_elements = ELEMENT_FORMATS | declare_formats(repairs, self.format_of)
 
     def format_of(self, tag: int, VR: str) -> ValueFormat | None:
         """Give the format of an element's values; None for text, numbers in binary and bytes."""
-        element_VR, element_format = ELEMENT_FORMATS.get(tag, ("", None))
+        element_VR, element_format = self._of_elements.get(tag, ("", None))
         return element_format if element_VR == VR else self.by_VR.get(VR)
 
     def __missing__(self, tag: int) -> Mapping[str, Check]:
@@ -80,8 +86,8 @@ class Formats(dict[int, Mapping[str, Check]]):
         checks = {VR: check for VR, check in self.checks.items() if not has_wrong_vr(tag, VR)}
         if len(checks) == len(self.checks):
             return self.checks
-        if tag in ELEMENT_FORMATS:
-            VR, element_format = ELEMENT_FORMATS[tag]
+        if tag in self._of_elements:
+            VR, element_format = self._of_elements[tag]
             checks[VR] = _compile(element_format.pattern, element_format.count)
         if tag == SPECIFIC_CHARACTER_SET:
             checks["CS"] = is_defined
@@ -101,6 +107,16 @@ class Formats(dict[int, Mapping[str, Check]]):
 
 
 @lru_cache(maxsize=8)
-def formats_until(latest: date = LATEST_DATE) -> Formats:
-    """Give the formats in force when dates after `latest` are in the future."""
-    return Formats(latest)
+def formats_until(latest: date = LATEST_DATE, repairs: str = "") -> Formats:
+    """Give the formats in force when dates after `latest` are in the future.
+
+    Parameters
+    ----------
+    repairs
+        Those that the table of rules declares, as `expectations.repairs.dump_repairs` writes them.
+    """
+    return Formats(latest, parse_repairs(repairs))
+
+
+FORMATS = formats_until()
+"""The formats in force where nobody says otherwise."""

@@ -20,7 +20,7 @@ from tasks.cleaning.consistency import (
     is_born_after_study,
 )
 from tasks.cleaning.dates import LATEST_DATE
-from tasks.cleaning.formats import ELEMENT_FORMATS, Formats, formats_until, refuse
+from tasks.cleaning.formats import ELEMENT_FORMATS, FORMATS, Formats, formats_until, refuse
 from tasks.cleaning.numbers import (
     NUMBER_COUNT,
     NUMBER_LENGTH,
@@ -56,7 +56,7 @@ Trail = tuple[tuple[int, int], ...]
 
 
 def repair(
-    dataset: DataSet, encodings: tuple[str, ...] = DEFAULT_ENCODINGS, *, latest_date: date = LATEST_DATE
+    dataset: DataSet, encodings: tuple[str, ...] = DEFAULT_ENCODINGS, formats: Formats = FORMATS
 ) -> tuple[DataSet, tuple[Finding, ...]]:
     """Repair the values of a data set, at every depth.
 
@@ -66,8 +66,8 @@ def repair(
         As read. It is not changed.
     encodings
         Python codecs of its text, as `tasks.dicom.values.encodings_of` gives them.
-    latest_date
-        Dates after this are in the future.
+    formats
+        What values must look like, and how they are read where they do not.
 
     Returns
     -------
@@ -77,7 +77,7 @@ def repair(
         and numbers are valid or empty; only malformed UIDs and texts that are too long are kept.
         Repairing it again changes nothing.
     """
-    walk = _Walk(formats_until(latest_date))
+    walk = _Walk(formats)
     repaired = walk.repair_scope(dataset, encodings, ())
     if is_born_after_study(repaired):
         repaired = walk.empty_birth_date(repaired)
@@ -86,9 +86,8 @@ def repair(
     return repaired, tuple(walk.findings)
 
 
-def is_valid(element: Element) -> bool:
+def is_valid(element: Element, formats: Formats = FORMATS) -> bool:
     """Tell whether one look at an element's value shows that it needs no repair; a sequence takes more than one."""
-    formats = formats_until(LATEST_DATE)
     check = (formats.checks if element.tag & _PRIVATE else formats[element.tag]).get(element.VR, refuse)
     return check is None or (element.items is None and (not element.value or bool(check(element.value))))
 

@@ -19,7 +19,7 @@ from tasks.deid.iods import UNKNOWN_IOD, Iod, iod_of
 from tasks.deid.keep import Treatment
 from tasks.deid.key import Key
 from tasks.deid.plan import make_plan, retained_tags
-from tasks.deid.private import ODD_GROUP, keep_element, keep_private
+from tasks.deid.private import ODD_GROUP, add_safe, keep_element, keep_private
 from tasks.deid.pseudonyms import Pseudonyms, normalize
 from tasks.deid.residual import Generated
 from tasks.deid.rules import Profile
@@ -91,6 +91,8 @@ class Deidentifier:
         self._cleans_texts = profile.cleans_texts
         self._cleans_content = profile.has(CLEAN_STRUCTURED_CONTENT)
         self._keeps_private = profile.has(RETAIN_SAFE_PRIVATE)
+        self.safe_private = add_safe(profile.reviewed_private)
+        """Private elements that are known to be safe; kept where `keeps_private`."""
         self._keeps_uids = profile.has(RETAIN_UIDS)
         self._retained = retained_tags(profile)
         self._profile = profile
@@ -133,10 +135,12 @@ class Deidentifier:
             return refused
         identifiers = self.identifiers_in(dataset, encodings)
         iod = self.iod_of(_ascii(dataset, SOP_CLASS_UID))
-        work = Work(self._pseudonyms, identifiers, encodings, iod=iod)
+        work = Work(self._pseudonyms, identifiers, encodings, iod=iod, safe=self.safe_private)
         treated = self._treat_instance(work, dataset, content_digest)
         if work.kept_identifiers():
-            work = Work(self._pseudonyms, identifiers, encodings, iod=iod, searching=True)
+            work = Work(
+                self._pseudonyms, identifiers, encodings, iod=iod, searching=True, safe=self.safe_private
+            )
             treated = self._treat_instance(work, dataset, content_digest)
         return self._finish(work, dataset, treated, pixels_cleaned=pixels_cleaned)
 
@@ -216,7 +220,7 @@ class Deidentifier:
         creator
             Of the block that a private element is in, where private elements may be kept.
         """
-        work = Work(self._pseudonyms, _NO_IDENTIFIERS, encodings, iod=iod)
+        work = Work(self._pseudonyms, _NO_IDENTIFIERS, encodings, iod=iod, safe=self.safe_private)
         work.walk = lambda item, path: self._treat_item(work, item, path)
         work.patient = patient
         tag = element.tag

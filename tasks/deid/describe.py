@@ -8,7 +8,7 @@ from typing import NamedTuple
 from tasks.deid.actions import CLEAN_STRUCTURED_CONTENT, MEANINGS, RETAIN_SAFE_PRIVATE
 from tasks.deid.classes import Disposition, class_dispositions
 from tasks.deid.plan import BY_TYPE, Step, make_plan
-from tasks.deid.private import safe_elements
+from tasks.deid.private import add_safe
 from tasks.deid.rules import Profile, Rule
 from tasks.dicom.dictionary import format_tag, keyword_of
 
@@ -94,7 +94,7 @@ def _classes(profile: Profile, classes: Counter[Disposition]) -> str:
 def _private_elements(profile: Profile) -> str:
     if not profile.has(RETAIN_SAFE_PRIVATE):
         return "removed"
-    count = sum(map(len, safe_elements().values()))
+    count = sum(map(len, add_safe(profile.reviewed_private).values()))
     return (
         f"{count:,} numbers and code strings of known creators kept if they are what they should be and no number "
         "may be a moment (seconds since 1970, digits of a date); others removed"

@@ -9,8 +9,10 @@ count from a clock. Everything else that is private is removed.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from functools import cache
+from typing import NamedTuple
 
 from tasks.deid import keep
 from tasks.deid.allowed import NUMBER_VRS
@@ -47,9 +49,16 @@ _MEASURED = {
 _DECIMAL = re.compile(rb"[-+0-9.eE \\]+\0?")
 
 
+SafeElements = Mapping[tuple[int, bytes], Mapping[int, frozenset[str]]]
+"""VRs of elements by group and creator, then by the last byte of the element number."""
+
+KEPT_VRS = frozenset(_TREATMENTS)
+"""VRs that a private element may have to be kept."""
+
+
 @cache
-def safe_elements() -> dict[tuple[int, bytes], dict[int, frozenset[str]]]:
-    """Give the VRs of the known elements by group and creator, then by the last byte of the element number."""
+def safe_elements() -> SafeElements:
+    """Give the elements that are known to be safe under every profile that keeps any."""
     known: dict[tuple[int, bytes], dict[int, frozenset[str]]] = {}
     for row in read_rows("safe_private.csv"):
         block = int(row["group"], 16), row["creator"].encode("ascii")
@@ -63,9 +72,19 @@ def creator_tag(tag: int) -> int | None:
     return tag & 0xFFFF0000 | block if tag & ODD_GROUP and block >= 0x10 else None
 
 
-def is_known(group: int, creator: bytes) -> bool:
+def add_safe(reviewed: SafeElements) -> SafeElements:
+    """Give what is known to be safe when somebody has reviewed more; all of a creator may have been found unsafe."""
+    known = safe_elements()
+    return (
+        {block: {**known.get(block, {}), **reviewed.get(block, {})} for block in {*known, *reviewed}}
+        if reviewed
+        else known
+    )
+
+
+def is_known(group: int, creator: bytes, safe: SafeElements) -> bool:
     """Tell whether anything is known of a creator's elements in a group."""
-    return (group, creator.strip(_PADDING)) in safe_elements()
+    return (group, creator.strip(_PADDING)) in safe
 
 
 @cache
@@ -76,16 +95,38 @@ def _public_creators() -> frozenset[str]:
     return frozenset(private_dictionaries)
 
 
+class Candidate(NamedTuple):
+    """A private element that a public dictionary knows, and that could be kept if it were found safe."""
+
+    element: str
+    VR: str
+    meaning: str
+
+
+def list_candidates(creator: str) -> dict[str, tuple[Candidate, ...]]:
+    """List the elements of a creator that have a VR which may be kept, by group; nothing for an unknown creator."""
+    from pydicom._private_dict import private_dictionaries
+
+    groups: dict[str, list[Candidate]] = defaultdict(list)
+    for tag, (VR, _, meaning, *_) in sorted(private_dictionaries.get(creator, {}).items()):
+        if _PLAIN_GROUP.fullmatch(group := tag[:4].upper()):
+            keepable = VR in KEPT_VRS and meaning not in _SAYS_NOTHING
+            groups[group] += [Candidate(tag[-2:].upper(), VR, meaning)] if keepable else []
+    return {group: tuple(found) for group, found in groups.items()}
+
+
+_SAYS_NOTHING = frozenset({"", "?", "Unknown"})
+_PLAIN_GROUP = re.compile("[0-9A-F]{3}[13579BDF]")
 _CREATORS = 0xFF
 UNLISTED = "OTHER"
 """Stands for a creator that no public dictionary lists: what is written there may be anything."""
 
 
-def name_unknown_creator(element: Element) -> str:
+def name_unknown_creator(element: Element, safe: SafeElements) -> str:
     """Name the Private Creator of which nothing can be kept; empty for any other element."""
     if not element.tag & ODD_GROUP or not 0x10 <= element.tag & 0xFFFF <= _CREATORS:
         return ""
-    if is_known(element.tag >> 16, element.value):
+    if is_known(element.tag >> 16, element.value, safe):
         return ""
     name = element.value.strip(_PADDING).decode("latin-1")
     return name if name in _public_creators() else UNLISTED
@@ -93,7 +134,7 @@ def name_unknown_creator(element: Element) -> str:
 
 def keep_element(work: Work, element: Element, creator: bytes, path: str) -> Element | None:
     """Keep a private element, if it is a known one of its creator and is what it should be."""
-    vrs = safe_elements().get((element.tag >> 16, creator.strip(_PADDING)), {}).get(element.tag & 0xFF)
+    vrs = work.safe.get((element.tag >> 16, creator.strip(_PADDING)), {}).get(element.tag & 0xFF)
     if vrs is None or element.items is not None:
         return None
     VR = _meant_vr(element.value, vrs) if element.VR == "UN" else element.VR

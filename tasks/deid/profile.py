@@ -8,8 +8,9 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
-from tasks.deid.actions import EXCLUSIVE, OPTIONS, PIXEL_OPTIONS
+from tasks.deid.actions import EXCLUSIVE, OPTIONS, PIXEL_OPTIONS, RETAIN_SAFE_PRIVATE
 from tasks.deid.data import read_data, shipped_profiles
+from tasks.deid.private import KEPT_VRS
 from tasks.deid.rules import Profile, make_profile
 from tasks.errors import ConfigurationError
 
@@ -26,6 +27,29 @@ def _known_option(name: str) -> str:
 
 def _available() -> str:
     return f"available: {', '.join(sorted(OPTIONS))}"
+
+
+def _kept_vr(VR: str) -> str:
+    if VR not in KEPT_VRS:
+        raise ValueError(f"no private element of VR {VR} is kept; {', '.join(sorted(KEPT_VRS))} are")
+    return VR
+
+
+Hex = Annotated[str, StringConstraints(pattern=r"^[0-9A-F]{3}[13579BDF]$")]
+ElementNumber = Annotated[str, StringConstraints(pattern=r"^[0-9A-F]{2}$")]
+
+
+class PrivateCreator(BaseModel):
+    """A creator of private elements that somebody has reviewed."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    creator: Annotated[str, StringConstraints(pattern=r"^[!-~]([ -~]{0,62}[!-~])?$")]
+    group: Hex = Field(description="Odd group, four hexadecimal digits.")
+    keep: dict[ElementNumber, list[Annotated[str, AfterValidator(_kept_vr)]]] = Field(
+        {},
+        description="Elements found safe, by their last two hexadecimal digits, with the VRs they may have.",
+    )
 
 
 class ProfileFile(BaseModel):
@@ -52,6 +76,9 @@ class ProfileFile(BaseModel):
     token_classifier: str = Field(
         "",
         description="Entry point of a model that marks more words in texts; it can only add to what is cut.",
+    )
+    private_creators: list[PrivateCreator] = Field(
+        [], description="Private creators that somebody has reviewed, with their elements found safe."
     )
 
 
@@ -99,6 +126,7 @@ def _parse(text: str, file: str) -> Profile:
         ]
         raise ConfigurationError("\n".join(problems)) from None
     _refuse_together(given.options, node, file)
+    _refuse_reviewed(given, node, file)
     return make_profile(
         given.name,
         given.description,
@@ -106,6 +134,12 @@ def _parse(text: str, file: str) -> Profile:
         strict=given.strict,
         maps_references=given.references == "mapped",
         token_classifier=given.token_classifier,
+        reviewed_private={
+            (int(one.group, 16), one.creator.encode("ascii")): {
+                int(element, 16): frozenset(VRs) for element, VRs in one.keep.items()
+            }
+            for one in given.private_creators
+        },
     )
 
 
@@ -120,6 +154,20 @@ def _refuse_together(names: list[str], node: Any, file: str) -> None:
                 raise ConfigurationError(
                     f"{file}, line {line}: {one.name} and {other.name} exclude each other: {reason}; name one"
                 )
+
+
+def _refuse_reviewed(given: ProfileFile, node: Any, file: str) -> None:
+    """Refuse a creator given twice, and one whose elements no option keeps."""
+    seen: set[tuple[str, str]] = set()
+    for place, one in enumerate(given.private_creators):
+        line = _line_of(node, ("private_creators", place))
+        if (one.group, one.creator) in seen:
+            raise ConfigurationError(f"{file}, line {line}: creator {one.creator!r} is given twice")
+        if one.keep and RETAIN_SAFE_PRIVATE.name not in given.options:
+            raise ConfigurationError(
+                f"{file}, line {line}: nothing private is kept without the option {RETAIN_SAFE_PRIVATE.name}"
+            )
+        seen.add((one.group, one.creator))
 
 
 def _refuse_repeated_keys(node: Any, file: str) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.metadata import version
 
@@ -68,6 +68,8 @@ class Profile:
         Whether X/Z/U* always keeps its sequence of references, their UIDs mapped; else the IOD decides.
     token_classifier
         Entry point of a model that marks more words in texts; empty for none.
+    reviewed_private
+        Private elements that somebody found safe, as `tasks.deid.private` has its own.
     """
 
     name: str
@@ -79,6 +81,7 @@ class Profile:
     maps_references: bool = False
     token_classifier: str = ""
     edition: str = EDITION
+    reviewed_private: Mapping[tuple[int, bytes], Mapping[int, frozenset[str]]] = field(default_factory=dict)
 
     def has(self, option: Option) -> bool:
         """Tell whether the profile uses `option`."""
@@ -124,10 +127,22 @@ class Profile:
             "maps_references": self.maps_references,
             "pydicom": version("pydicom"),
             **self._classifier(),
+            **self._reviewed(),
             "version": _DATA_VERSION,
         }
         digest.update(json.dumps(settings, sort_keys=True).encode())
         return digest.hexdigest()
+
+    def _reviewed(self) -> dict[str, object]:
+        reviewed = [
+            [
+                group,
+                creator.decode("ascii"),
+                {element: sorted(VRs) for element, VRs in sorted(elements.items())},
+            ]
+            for (group, creator), elements in sorted(self.reviewed_private.items())
+        ]
+        return {"reviewed_private": reviewed} if reviewed else {}
 
     def _classifier(self) -> dict[str, str]:
         name = self.token_classifier
@@ -150,6 +165,7 @@ def make_profile(
     strict: bool = False,
     maps_references: bool = False,
     token_classifier: str = "",
+    reviewed_private: Mapping[tuple[int, bytes], Mapping[int, frozenset[str]]] | None = None,
 ) -> Profile:
     """Settle the table for these options; the other parameters are `Profile`'s."""
     rules = [_rule_for(row, options) for row in read_table()]
@@ -162,6 +178,7 @@ def make_profile(
         strict,
         maps_references,
         token_classifier,
+        reviewed_private=reviewed_private or {},
     )
 
 

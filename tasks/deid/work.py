@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from tasks.deid.identifiers import Identifiers, Kept
@@ -42,6 +42,8 @@ class Patient(NamedTuple):
     study: StudyIdentifiers
 
 
+_NOTHING_SAFE: Mapping[tuple[int, bytes], Mapping[int, frozenset[str]]] = {}
+
 NOBODY = Patient("", "", 0, NO_STUDY)
 
 
@@ -61,6 +63,8 @@ class Work:
     searching
         Whether each kept value is searched for them. Not on the first pass, which only collects the
         kept values: one search over all of them is cheap, one a value is not.
+    safe
+        Private elements that may be kept.
     asked_for_patient
         Whether a treatment asked whose element it is: if none did, the result is the same for any patient.
     removed
@@ -81,6 +85,7 @@ class Work:
         "kept_text",
         "pseudonyms",
         "removed",
+        "safe",
         "searching",
         "walk",
         "written",
@@ -94,8 +99,10 @@ class Work:
         *,
         iod: Iod = UNKNOWN_IOD,
         searching: bool = False,
+        safe: Mapping[tuple[int, bytes], Mapping[int, frozenset[str]]] = _NOTHING_SAFE,
     ) -> None:
         self.iod = iod
+        self.safe = safe
         self.pseudonyms = pseudonyms
         self.identifiers = identifiers
         self.encodings = encodings

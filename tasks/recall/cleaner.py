@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from tasks.clean import CleanInstance, clean_instance, is_in_pixels
 from tasks.cleaning.charset import is_doubtful
+from tasks.cleaning.formats import FORMATS, Formats
 from tasks.deid.codes import CODE_TAGS
 from tasks.deid.deidentify import Deidentifier, private_findings
 from tasks.deid.identifiers import Identifiers
@@ -117,18 +118,25 @@ class Cleaner:
         What an object may ask of us.
     read
         Who reads what is not plain; without, this process does.
+    formats
+        What values must look like, and how they are read where they do not.
     """
 
     def __init__(
-        self, deidentifier: Deidentifier, limits: Limits = Limits(), read: CarefulReader | None = None
+        self,
+        deidentifier: Deidentifier,
+        limits: Limits = Limits(),
+        read: CarefulReader | None = None,
+        formats: Formats = FORMATS,
     ) -> None:
         self._deidentifier = deidentifier
+        self._formats = formats
         self._limits = limits
         self._read = read or partial(read_carefully, limits=limits)
         self._longest = min(limits.header_bytes, LONGEST_PLAIN)
         self._window = min(limits.window_bytes, _FIRST_WINDOW)
         self._meta = MetaLocator()
-        self._memory = Memory(deidentifier)
+        self._memory = Memory(deidentifier, formats)
         self._statement = Statement(deidentifier.statement)
         self._known: _Known | None = None
         self._verdicts: dict[tuple[object, ...], Verdict] = {}
@@ -153,7 +161,9 @@ class Cleaner:
         try:
             return self.clean_plain(source, pixels=pixels, at_hand=at_hand)
         except Unusual:
-            return clean_instance(source, self._deidentifier, pixels=pixels, read=self._read)
+            return clean_instance(
+                source, self._deidentifier, pixels=pixels, read=self._read, formats=self._formats
+            )
 
     def clean_plain(self, source: ByteSource, *, pixels: bool, at_hand: int = 0) -> CleanInstance | Reject:
         """Clean a plain object.

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from tasks.cleaning.charset import is_defined
+from tasks.cleaning.formats import FORMATS, Formats
 from tasks.deid.deidentify import Deidentifier
 from tasks.deid.private import ODD_GROUP, creator_tag, is_known
 from tasks.deid.said import NOTHING, Said, unite
@@ -67,10 +68,11 @@ class Scope(NamedTuple):
 
 
 class Memory:
-    """What became of elements under one key and profile."""
+    """What became of elements under one key, profile and set of formats."""
 
-    def __init__(self, deidentifier: Deidentifier) -> None:
+    def __init__(self, deidentifier: Deidentifier, formats: Formats = FORMATS) -> None:
         self._deidentifier = deidentifier
+        self._formats = formats
         self._scopes: dict[Syntax, Scope] = {}
         self._syntaxes: dict[tuple[bool, bool, bytes, bytes], Syntax] = {}
         self._patients: dict[tuple[bytes, bytes, Syntax, Said], Patient] = {}
@@ -96,7 +98,7 @@ class Memory:
         syntax = self._syntaxes.get(key)
         if syntax is None:
             iod = self._deidentifier.iod_of(sop_class.decode("latin-1"))
-            syntax = Syntax(explicit, signed, _encodings_of(charset, explicit), iod)
+            syntax = Syntax(explicit, signed, _encodings_of(charset, explicit), iod, self._formats)
             remember(self._syntaxes, key, syntax)
         return self._scopes.get(syntax) or remember(
             self._scopes, syntax, Scope(syntax, Memo(), OrderedDict(), {}), _SCOPES
@@ -163,7 +165,7 @@ class Memory:
         for tag, span in zip(elements, cut, strict=True):
             if tag & ODD_GROUP and 0x10 <= tag & 0xFFFF <= 0xFF:
                 value = repaired_value(span, syntax)
-                if is_known(tag >> 16, value):
+                if is_known(tag >> 16, value, self._deidentifier.safe_private):
                     creators[tag] = value
         if not creators:
             return None

@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from tasks.cleaning.charset import CHARSET_RULES, unplain_texts
+from tasks.cleaning.formats import FORMATS, Formats
 from tasks.cleaning.repair import is_valid, repair
 from tasks.deid.deidentify import Deidentifier
 from tasks.deid.iods import UNKNOWN_IOD, Iod
@@ -43,12 +44,15 @@ class Syntax(NamedTuple):
         Python codecs of the text.
     iod
         By which compound codes are settled.
+    formats
+        By which values are repaired.
     """
 
     explicit: bool
     signed: bool
     encodings: tuple[str, ...]
     iod: Iod = UNKNOWN_IOD
+    formats: Formats = FORMATS
 
 
 class Notes(NamedTuple):
@@ -132,7 +136,7 @@ def treat_span(
         If its structure is not plain, or its text asks for another character set than the declared one.
     """
     original = element_of(span, explicit=syntax.explicit, signed=syntax.signed)
-    repaired, repairs = _repair(original, syntax.encodings)
+    repaired, repairs = _repair(original, syntax)
     treated, work = deidentifier.treat_element(repaired, syntax.encodings, patient, creator, syntax.iod)
     encoded = json = b""
     columns: tuple[tuple[str, object], ...] = ()
@@ -140,7 +144,7 @@ def treat_span(
         encoded = encode_element(treated, explicit=syntax.explicit)
         json = attribute_json(treated, syntax.encodings)
         columns = tuple(element_columns(treated, syntax.encodings).items())
-    if unknown := name_unknown_creator(original):
+    if unknown := name_unknown_creator(original, deidentifier.safe_private):
         columns = tuple(creator_columns(original, unknown_as=unknown).items())
     tokens, retained = _tokens(original, repaired, syntax.encodings, deidentifier)
     notes = Notes(
@@ -185,13 +189,13 @@ def said_by_span(span: bytes, syntax: Syntax) -> Said:
 
 def _repaired(span: bytes, syntax: Syntax) -> Element:
     original = element_of(span, explicit=syntax.explicit, signed=syntax.signed)
-    return _repair(original, syntax.encodings)[0]
+    return _repair(original, syntax)[0]
 
 
-def _repair(element: Element, encodings: tuple[str, ...]) -> tuple[Element, tuple[Finding, ...]]:
-    if is_valid(element):
+def _repair(element: Element, syntax: Syntax) -> tuple[Element, tuple[Finding, ...]]:
+    if is_valid(element, syntax.formats):
         return element, ()
-    dataset, repairs = repair(DataSet({element.tag: element}), encodings)
+    dataset, repairs = repair(DataSet({element.tag: element}), syntax.encodings, syntax.formats)
     if len(dataset) != 1 or any(finding.rule in _CHARSET_RULE_IDS for finding in repairs):
         raise Unusual
     return dataset[element.tag], repairs

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.cleaning.dates import LATEST_DATE, date_format, read_date
+from tasks.cleaning.formats import formats_until
 from tasks.cleaning.repair import repair
 from tests.cleaning.elements import dataset, element, findings, repaired
 
@@ -80,7 +81,7 @@ def test_the_future_begins_at_a_bound_and_not_today() -> None:
 
 def test_an_operator_may_set_an_earlier_bound() -> None:
     original = dataset(element("StudyDate", b"20240101"), element("SeriesDate", b"20231231"))
-    clean, found = repair(original, latest_date=date(2023, 12, 31))
+    clean, found = repair(original, formats=formats_until(date(2023, 12, 31)))
     assert [each.value for each in clean.values()] == [b"", b"20231231"]
     assert [finding.rule for finding in found] == ["date-future"]
 

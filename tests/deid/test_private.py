@@ -1,15 +1,29 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from tasks.clean import CleanInstance, clean_instance
 from tasks.deid.data import read_rows
 from tasks.deid.deidentify import Deidentifier
-from tasks.deid.private import creator_tag, safe_elements
+from tasks.deid.private import (
+    KEPT_VRS,
+    UNLISTED,
+    creator_tag,
+    list_candidates,
+    name_unknown_creator,
+    safe_elements,
+)
+from tasks.deid.profile import load_profile
+from tasks.dicom.buffer import Buffer
 from tasks.dicom.dictionary import format_tag
 from tasks.dicom.element import DataSet, Element
 from tasks.dicom.values import encode_numbers
+from tasks.recall.cleaner import Cleaner
 from tasks.records import Finding
-from tests.deid.builders import deidentify, element, instance, nest
+from tests.builders import ct_instance, part10
+from tests.deid.builders import KEY, deidentify, element, instance, nest
 
 CREATOR = Element(0x00190010, "LO", b"SIEMENS MR HEADER ")
 B_VALUE = Element(0x0019100C, "IS", b"1000")
@@ -182,3 +196,63 @@ def test_large_numbers_known_to_measure_stay(
     VR = "IS" if number >> 16 == 0x0043 else "DS"
     treated = deidentify(research, instance(owner, Element(number, VR, value))).dataset
     assert treated[number].value == value
+
+
+ACME = Element(0x00190010, "LO", b"ACME_PHYSICS")
+ACME_NUMBER = Element(0x0019100A, "DS", b"12.5")
+
+
+def reviewing(tmp_path: Path, keep: str) -> Deidentifier:
+    file = tmp_path / "reviewed.yaml"
+    file.write_text(
+        "name: reviewed\noptions: [retain-safe-private]\n"
+        f"private_creators:\n- {{creator: ACME_PHYSICS, group: '0019', keep: {keep}}}\n"
+    )
+    return Deidentifier(KEY, load_profile(file))
+
+
+def test_an_element_that_somebody_found_safe_is_kept_and_judged_like_the_others(tmp_path: Path) -> None:
+    reviewed = reviewing(tmp_path, "{'0A': [DS]}")
+    both = (ACME, ACME_NUMBER, Element(0x0019100B, "DS", b"1.5 "))
+    treated = deidentify(reviewed, instance(*both)).dataset
+    assert private_of(treated) == {ACME.tag: ACME, ACME_NUMBER.tag: ACME_NUMBER}
+    moment = ACME_NUMBER._replace(value=b"1614850000")
+    assert not private_of(deidentify(reviewed, instance(ACME, moment)).dataset)
+    known = deidentify(reviewed, instance(CREATOR, B_VALUE)).dataset
+    assert private_of(known) == {CREATOR.tag: CREATOR, B_VALUE.tag: B_VALUE}
+
+
+def test_a_creator_that_was_reviewed_is_unknown_no_more(research: Deidentifier, tmp_path: Path) -> None:
+    assert name_unknown_creator(ACME, research.safe_private) == UNLISTED
+    for keep in ("{}", "{'0A': [DS]}"):
+        assert name_unknown_creator(ACME, reviewing(tmp_path, keep).safe_private) == ""
+
+
+def test_what_was_reviewed_is_part_of_the_digest(tmp_path: Path) -> None:
+    digests = set()
+    for keep in ("{}", "{'0A': [DS]}", "{'0A': [IS]}"):
+        reviewing(tmp_path, keep)
+        digests.add(load_profile(tmp_path / "reviewed.yaml").digest)
+    assert len(digests) == 3
+
+
+def test_both_ways_keep_what_was_reviewed(tmp_path: Path) -> None:
+    reviewed = reviewing(tmp_path, "{'0A': [DS]}")
+    image = ct_instance()
+    image.private_block(0x0019, "ACME_PHYSICS", create=True).add_new(0x0A, "DS", "12.5")
+    source = Buffer(part10(image))
+    quick, careful = (
+        Cleaner(reviewed).clean_plain(source, pixels=True),
+        clean_instance(source, reviewed, pixels=True),
+    )
+    assert quick == careful
+    assert isinstance(quick, CleanInstance)
+    assert b"ACME_PHYSICS" in quick.head
+    assert "unknown creator 1638416" not in quick.columns
+
+
+def test_the_elements_that_may_be_reviewed_are_those_of_the_public_dictionary() -> None:
+    listed = list_candidates("SIEMENS MR HEADER")
+    assert {"0019", "0051"} <= set(listed)
+    assert all(one.VR in KEPT_VRS for found in listed.values() for one in found)
+    assert list_candidates(UNLISTED) == {}

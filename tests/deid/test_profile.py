@@ -122,6 +122,18 @@ def test_a_profile_of_ones_own_is_a_file(tmp_path: Path) -> None:
         ("name: ours\nreferences: keep\n", 2, "by-type"),
         ("name: ours\noptions: [retain-modified-dates, retain-modified-dates]\n", 2, "named twice"),
         ("description: nameless\n", 1, "name"),
+        ("name: ours\nprivate_creators:\n- creator: ACME\n  group: '0018'\n", 4, "pattern"),
+        ("name: a\nprivate_creators:\n- creator: A\n  group: '0019'\n  keep: {'0A': [LO]}\n", 5, "of VR LO"),
+        (
+            "name: ours\nprivate_creators:\n- creator: ACME\n  group: '0019'\n  keep: {'0A': [DS]}\n",
+            3,
+            "without the option",
+        ),
+        (
+            "name: ours\nprivate_creators:\n- {creator: ACME, group: '0019'}\n- {creator: ACME, group: '0019'}\n",
+            4,
+            "given twice",
+        ),
         ("description: none\nname: Not A Name\n", 2, "pattern"),
         ("name: ours\nname: theirs\n", 2, "given twice"),
         ("name: ours\noptions: [unclosed\n", 3, "not YAML"),

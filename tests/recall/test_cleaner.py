@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from random import Random
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tasks.clean import CleanInstance, clean_instance
+from tasks.cleaning.formats import FORMATS, Formats, formats_until
 from tasks.deid.actions import OPTIONS
 from tasks.deid.deidentify import Deidentifier
 from tasks.deid.key import load_key
@@ -53,14 +55,16 @@ PROFILES = {
 }
 
 
-def is_plain(data: bytes, cleaner: Cleaner, deidentifier: Deidentifier, *, pixels: bool) -> bool:
+def is_plain(
+    data: bytes, cleaner: Cleaner, deidentifier: Deidentifier, *, pixels: bool, formats: Formats = FORMATS
+) -> bool:
     """Clean on both ways, hold one to the other, and tell whether the quick one was taken."""
     source = Buffer(data)
     try:
         quick = cleaner.clean_plain(source, pixels=pixels)
     except Unusual:
         return False
-    careful = clean_instance(source, deidentifier, pixels=pixels)
+    careful = clean_instance(source, deidentifier, pixels=pixels, formats=formats)
     if isinstance(quick, Reject) or isinstance(careful, Reject):
         assert quick == careful
         return True
@@ -92,6 +96,33 @@ def test_both_ways_agree_under_every_profile(name: str) -> None:
     for number, path in enumerate(chosen):
         quick += is_plain(path.read_bytes(), cleaner, deidentifier, pixels=bool(number % 2))
     assert quick > len(chosen) / 3
+
+
+DECLARED = [
+    {
+        "id": "x-a",
+        "VR": "DA",
+        "attributes": ["StudyDate", "PatientBirthDate"],
+        "reads": "DD/MM/YY",
+        "first_year": 1950,
+    },
+    {"id": "x-b", "VR": "CS", "attributes": ["Modality", "Laterality", "PatientSex"], "values": {"KT": "CT"}},
+]
+
+
+@pytest.mark.parametrize("explicit", [True, False])
+def test_both_ways_repair_what_is_declared(deidentifier: Deidentifier, explicit: bool) -> None:
+    formats = formats_until(repairs=json.dumps(DECLARED))
+    cleaner = Cleaner(deidentifier, formats=formats)
+    for instance in range(1, 4):
+        data = part10(ct_instance(instance=instance, Modality="KT"), implicit=not explicit)
+        data = data.replace(b"20230412", b"12/04/23").replace(b"19610203", b"03/02/61")
+        assert is_plain(data, cleaner, deidentifier, pixels=True, formats=formats)
+        clean = cleaner.clean(Buffer(data), pixels=True)
+        assert isinstance(clean, CleanInstance)
+        assert clean.columns["Modality"] == "CT"
+        assert {"x-a", "x-b"} <= {finding.rule for finding in clean.findings}
+        assert clean.columns["StudyDate"] is not None
 
 
 @pytest.mark.parametrize("first", ["1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.5.1.4.1.1.2.1"])
