@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from tasks.records import SourceObject
 from tasks.storage.s3_options import S3Options
+from tasks.storage.s3_ranges import Got
 from tasks.storage.s3_source import S3Source, make_source
 
 _FEW, _MANY = 2, 32
@@ -22,7 +23,7 @@ _BYTES_AHEAD = 32 * 1024 * 1024
 
 class _Begun(NamedTuple):
     source: S3Source
-    answer: Future[bytes]
+    answer: Future[Got]
     length: int
 
 

@@ -25,7 +25,7 @@ from tasks.storage.faults import S3Fault
 from tasks.storage.requests import Tally, tally_of_thread
 from tasks.storage.s3_budget import FOREIGN, Paces, code_of, insist
 from tasks.storage.s3_options import S3Options, choose_checksum, make_filesystem_arguments
-from tasks.storage.s3_ranges import Ranges
+from tasks.storage.s3_ranges import Got, Ranges
 
 T = TypeVar("T")
 
@@ -94,20 +94,26 @@ class Bucket:
         return {"PartNumber": number, "ETag": answer["ETag"], **checksums}
 
     def get(self, key: str, *, span: tuple[int, int] | None = None, etag: str | None = None) -> bytes:
-        """Read an object, or its bytes from `span[0]` up to `span[1]`.
+        """Read an object, or its bytes from `span[0]` up to `span[1]`, as `fetch` does."""
+        return self.fetch(key, span=span, etag=etag).data
+
+    def fetch(
+        self, key: str, *, span: tuple[int, int] | None = None, etag: str | None = None, version_id: str = ""
+    ) -> Got:
+        """Read an object or a part of it, and learn which version of it that was.
 
         Raises
         ------
         S3Fault
-            `PreconditionFailed` if the object is not the one of that `etag` any more. Asked for by
-            `If-Match`, and compared here: some servers ignore it.
+            `PreconditionFailed` if the object, or that version of it, is not the one of that `etag` any more.
+            Asked for by `If-Match`, and compared here: some servers ignore it.
         """
-        return _run(self.options, self._get, key, span, etag, tally_of_thread())
+        return _run(self.options, self._get, key, span, etag, version_id, tally_of_thread())
 
-    def begin_get(self, key: str, *, span: tuple[int, int] | None, etag: str) -> Future[bytes]:
-        """Begin to `get`, for somebody who has others to begin meanwhile."""
+    def begin_fetch(self, key: str, *, span: tuple[int, int] | None, etag: str) -> Future[Got]:
+        """Begin to `fetch`, for somebody who has others to begin meanwhile."""
         loop = _connect(self.options).filesystem.loop
-        return asyncio.run_coroutine_threadsafe(self._get(key, span, etag, tally_of_thread()), loop)
+        return asyncio.run_coroutine_threadsafe(self._get(key, span, etag, "", tally_of_thread()), loop)
 
     def list_pages(self, prefix: str) -> Iterator[list[Listed]]:
         """Yield what begins with `prefix`, a page of at most 1000 objects at a time, never from a cache."""
@@ -152,14 +158,17 @@ class Bucket:
 
         return await asyncio.gather(*map(call_one, each))
 
-    async def _get(self, key: str, span: tuple[int, int] | None, etag: str | None, tally: Tally) -> bytes:
+    async def _get(
+        self, key: str, span: tuple[int, int] | None, etag: str | None, version_id: str, tally: Tally
+    ) -> Got:
         reach = {} if span is None else {"Range": f"bytes={span[0]}-{span[1] - 1}"}
         pinned = {} if etag is None else {"IfMatch": f'"{etag}"'}
-        parameters = {"Key": key, **reach, **pinned}
+        version = {"VersionId": version_id} if version_id else {}
+        parameters = {"Key": key, **reach, **pinned, **version}
 
-        async def read() -> bytes:
+        async def read() -> Got:
             if etag is not None and span is not None:
-                ranged = await self._get_range(key, span, etag)
+                ranged = await self._get_range(key, span, etag, version_id)
                 if ranged is not None:
                     return ranged
             answer = await self._ask("get_object", parameters)
@@ -171,21 +180,21 @@ class Bucket:
             if len(data) != answer["ContentLength"]:
                 raise S3Fault("IncompleteBody")
             _connect(self.options).ranges.learn(self.name, key)
-            return data
+            return Got(data, answer.get("VersionId", ""))
 
         return await self._insist(parameters, tally, read)
 
-    async def _get_range(self, key: str, span: tuple[int, int], etag: str) -> bytes | None:
+    async def _get_range(self, key: str, span: tuple[int, int], etag: str, version_id: str) -> Got | None:
         """Read a range the short way; None where it is not known or does not lead there."""
         connection = _connect(self.options)
         client = await self._client()
         connection.ranges.watch(client)
         payer = {"x-amz-request-payer": "requester"} if self.options.requester_pays else {}
         headers = {"Range": f"bytes={span[0]}-{span[1] - 1}", "If-Match": f'"{etag}"', **payer}
-        data = await connection.ranges.get(client, self.name, key, headers, etag)
-        if data is not None and len(data) != span[1] - span[0]:
+        found = await connection.ranges.get(client, self.name, key, headers, etag, version_id)
+        if found is not None and len(found.data) != span[1] - span[0]:
             raise S3Fault("IncompleteBody")
-        return data
+        return found
 
     async def _insist(
         self, parameters: Mapping[str, object], tally: Tally, call: Callable[[], Awaitable[T]]

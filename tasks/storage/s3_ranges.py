@@ -32,6 +32,13 @@ class Route(NamedTuple):
     region: str
 
 
+class Got(NamedTuple):
+    """Bytes of an object, and which version of it they are of; empty where its bucket keeps none."""
+
+    data: bytes
+    version_id: str
+
+
 class Ranges:
     """The short way to ranges, of one connection; belongs to its event loop."""
 
@@ -58,8 +65,8 @@ class Ranges:
             self._routes[bucket] = Route(sent["url"].removesuffix(quoted), scope[1])
 
     async def get(
-        self, client: Any, bucket: str, key: str, headers: Mapping[str, str], etag: str
-    ) -> bytes | None:
+        self, client: Any, bucket: str, key: str, headers: Mapping[str, str], etag: str, version_id: str = ""
+    ) -> Got | None:
         """Read a range; None where botocore must be asked.
 
         Raises
@@ -71,13 +78,13 @@ class Ranges:
         signer = client._request_signer  # noqa: SLF001 - holds the chain's credentials, and renews them
         if route is None or quoted is None or signer._credentials is None:  # noqa: SLF001
             return None
-        request = AWSRequest("GET", route.base + quoted, dict(headers), stream_output=True)
+        query = f"?versionId={percent_encode(version_id, safe='')}" if version_id else ""
+        request = AWSRequest("GET", route.base + quoted + query, dict(headers), stream_output=True)
         credentials = await signer._credentials.get_frozen_credentials()  # noqa: SLF001
         S3SigV4Auth(credentials, "s3", route.region).add_auth(request)
         response = await client._endpoint.http_session.send(request.prepare())  # noqa: SLF001
         if response.status_code == _PARTIAL and response.headers.get("etag", "").strip('"') == etag:
-            data: bytes = await response.content
-            return data
+            return Got(await response.content, response.headers.get("x-amz-version-id", ""))
         if response.status_code == _PRECONDITION_FAILED:
             response.raw.release()
             raise S3Fault("PreconditionFailed")

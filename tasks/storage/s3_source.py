@@ -1,7 +1,8 @@
 """Reading an object of an S3 source: in one request if it is small, else in blocks, never whole in memory.
 
 Every answer is held against the ETag that was listed, so what is read is that version of the object and
-no mixture of two; a change is told by the request that meets it.
+no mixture of two; a change is told by the request that meets it. Where the bucket keeps versions, the first answer
+names its own, and the rest is read of that one, whatever becomes of the object meanwhile.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from tasks.storage.byte_source import Unreadable
 from tasks.storage.faults import DENIED_CODES, MISSING_CODES, READ_SOURCE, S3Fault, explain
 from tasks.storage.s3_bucket import Bucket
 from tasks.storage.s3_options import S3Options
+from tasks.storage.s3_ranges import Got
 from tasks.storage.uris import split_s3
 
 _BLOCK_BYTES = 16 * 1024 * 1024
@@ -47,6 +49,7 @@ class S3Source:
     fetched: int = field(default=0, init=False)
     _start: int = field(default=0, init=False)
     _block: bytes = field(default=b"", init=False, repr=False)
+    _version_id: str = field(default="", init=False, repr=False)
 
     @property
     def size(self) -> int:
@@ -78,11 +81,11 @@ class S3Source:
         self._start = 0 if self.size <= self.block_bytes else offset
         self._block = self._fetch(self._start, min(self._start + self.block_bytes, self.size))
 
-    def begin(self, length: int) -> Future[bytes]:
+    def begin(self, length: int) -> Future[Got]:
         """Begin to fetch the first bytes."""
-        return self.bucket.begin_get(self.key, span=self._span(0, length), etag=self.listed.version)
+        return self.bucket.begin_fetch(self.key, span=self._span(0, length), etag=self.listed.version)
 
-    def take(self, begun: Future[bytes], length: int) -> None:
+    def take(self, begun: Future[Got], length: int) -> None:
         """Wait for the first bytes."""
         self._block = self._check(lambda: _result_of(begun), length)
 
@@ -97,19 +100,28 @@ class S3Source:
 
     def _fetch(self, start: int, stop: int) -> bytes:
         span = self._span(start, stop)
-        return self._check(
-            lambda: self.bucket.get(self.key, span=span, etag=self.listed.version), stop - start
-        )
+        return self._check(lambda: self._get(span), stop - start)
+
+    def _get(self, span: tuple[int, int] | None) -> Got:
+        etag, version_id = self.listed.version, self._version_id
+        try:
+            return self.bucket.fetch(self.key, span=span, etag=etag, version_id=version_id)
+        except S3Fault as fault:
+            if not version_id or fault.code not in DENIED_CODES:
+                raise
+        # Reading a version is a right of its own; without it, the ETag alone tells a change.
+        return self.bucket.fetch(self.key, span=span, etag=etag)
 
     def _span(self, start: int, stop: int) -> tuple[int, int] | None:
         return None if (start, stop) == (0, self.size) else (start, stop)
 
-    def _check(self, get: Callable[[], bytes], length: int) -> bytes:
+    def _check(self, get: Callable[[], Got], length: int) -> bytes:
         try:
-            data = get()
+            data, version_id = get()
         except S3Fault as error:
             fault = error
         else:
+            self._version_id = version_id
             self.fetched += len(data)
             if len(data) == length:
                 return data
@@ -118,7 +130,7 @@ class S3Source:
         raise explain(fault, READ_SOURCE) if code is None else Unreadable(code)
 
 
-def _result_of(begun: Future[bytes]) -> bytes:
+def _result_of(begun: Future[Got]) -> Got:
     try:
         return begun.result()
     except CancelledError:
