@@ -140,7 +140,8 @@ def _check_table(store: Store, key: str, found: Verified) -> bool:
     altered = [name for name in sorted(known.keys() & there.keys()) if known[name] != there[name]]
     for name in altered:
         found.add(Problem.TABLE_FILE_ALTERED, f"{key}/{name}")
-    found.unused_files += sum(name.endswith(".parquet") for name in there.keys() - known.keys())
+    rows = {name for name in there if name.endswith(".parquet") and not name.startswith("_delta_log/")}
+    found.unused_files += len(rows - known.keys())
     if altered or known.keys() - there.keys():
         return False
     return not found.hashed or _is_readable(store, key, found)

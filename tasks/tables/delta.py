@@ -338,6 +338,10 @@ class StoredTable:
                 elif missing := self._missing_fields(table):
                     table.alter.add_columns(missing)
                 else:
+                    if table.version() == 0:
+                        # Readers ask for a checkpoint first. Where they may not list the whole bucket, S3 answers
+                        # "forbidden" for one that is missing, and they give up.
+                        table.create_checkpoint()
                     return table
             except CommitFailedError:
                 continue

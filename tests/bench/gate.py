@@ -116,16 +116,16 @@ def stage_rows(folder: Path, template: Template, count: int) -> RunPlan:
 
 def _stage_batch(store: Store, staging: Staging, template: Template, number: int, rows: int) -> None:
     batch_id = hashlib.sha256(str(number).encode()).hexdigest()[:32]
-    staged = _copy(template.staged.slice(0, rows), number, batch_id)
+    staged = copy_rows(template.staged.slice(0, rows), number, batch_id)
     refs = template.staged["source_ref"].slice(0, rows)
     mine = template.instances.filter(pc.is_in(template.instances["source_ref"], refs.combine_chunks()))
     tables = {
         "staged": staged,
-        "instances": _copy(mine, number, batch_id),
+        "instances": copy_rows(mine, number, batch_id),
         "findings": FINDINGS.arrow_schema().empty_table(),
         "tokens": template.tokens,
-        "changes": _copy(template.changes, number, batch_id),
-        "changed": _copy(template.changed.slice(0, rows), number, batch_id),
+        "changes": copy_rows(template.changes, number, batch_id),
+        "changed": copy_rows(template.changed.slice(0, rows), number, batch_id),
     }
     for name, table in tables.items():
         store.write_unsynced(staging.part(batch_id, name), [table_bytes(table)])
@@ -135,7 +135,7 @@ def _stage_batch(store: Store, staging: Staging, template: Template, number: int
     store.write_unsynced(staging.report(batch_id), [dump_record(report)])
 
 
-def _copy(table: pa.Table, number: int, batch_id: str) -> pa.Table:
+def copy_rows(table: pa.Table, number: int, batch_id: str) -> pa.Table:
     """Give the rows other identities, the same for the same `number`; studies stay whole."""
 
     def renamed(name: str, rename: Callable[[str], str]) -> None:

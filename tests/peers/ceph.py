@@ -8,17 +8,20 @@ its health suffers without one, and goes on.
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
 from uuid import uuid4
 
+import boto3
 import pytest
 
 from tests.programs import need
@@ -78,15 +81,34 @@ class Gateway:
     ----------
     store_pid
         Process of the object store behind the gateway: stopped, it makes every request stall.
+    configuration
+        File by which its administration reaches it.
     """
 
     endpoint: str
     store_pid: int
+    configuration: Path
 
     @property
     def environment(self) -> dict[str, str]:
         """What the AWS chain reads."""
         return s3_environment(self.endpoint)
+
+    def add_user(self, name: str, *policies: Mapping[str, Any]) -> dict[str, str]:
+        """Make a user who owns nothing and may do what policies say; gives the environment of one."""
+        access_key, secret_key = f"{name}-access-key", f"{name}-secret-key"
+        admin = ("radosgw-admin", "-c", str(self.configuration), "-n", "client.rgw")
+        _call(*admin, "caps", "add", "--uid=test", "--caps=user-policy=*")
+        keys = (f"--access-key={access_key}", f"--secret-key={secret_key}")
+        _call(*admin, "user", "create", f"--uid={name}", "--display-name=user", *keys)
+        iam = boto3.client(
+            "iam", self.environment["AWS_REGION"], endpoint_url=self.endpoint,
+            aws_access_key_id=ACCESS_KEY, aws_secret_access_key=SECRET_KEY,
+        )  # fmt: skip
+        for number, policy in enumerate(policies):
+            iam.put_user_policy(UserName=name, PolicyName=str(number), PolicyDocument=json.dumps(policy))
+        user = {"AWS_ACCESS_KEY_ID": access_key, "AWS_SECRET_ACCESS_KEY": secret_key}
+        return {**self.environment, **user}
 
 
 def s3_environment(endpoint: str) -> dict[str, str]:
@@ -143,7 +165,7 @@ def ceph_gateway(folder: Path) -> Iterator[Gateway]:
         )
         endpoint = f"http://127.0.0.1:{port}"
         _wait_until_up(endpoint, folder)
-        yield Gateway(endpoint, store.pid)
+        yield Gateway(endpoint, store.pid, configuration)
 
 
 def _make_keys(keyring: Path) -> None:

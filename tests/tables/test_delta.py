@@ -53,6 +53,17 @@ def test_a_table_that_is_not_there_reads_as_empty(make_table: MakeTable) -> None
     assert table.find_commit("run-1") is None
 
 
+def test_a_table_has_the_checkpoint_that_readers_ask_for_first(tmp_path: Path) -> None:
+    table = StoredTable(str(tmp_path / "series"), None, SERIES)
+    table.append(rows_of(SERIES, ["a"]), "run-1")
+    hint = Path(table.uri, "_delta_log", "_last_checkpoint")
+    assert json.loads(hint.read_text())["version"] == 0
+    hint.write_bytes(b"")  # what follows must not make it anew at each commit
+    table.append(rows_of(SERIES, ["b"]), "run-2")
+    assert hint.read_bytes() == b""
+    assert read_keys(table) == ["a", "b"]
+
+
 @pytest.mark.parametrize("contract", CONTRACTS.values(), ids=CONTRACTS)
 def test_rows_come_back_as_they_went(local_table: MakeTable, contract: Contract) -> None:
     rows = rows_of(contract, ["a", "b"])
