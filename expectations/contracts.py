@@ -463,8 +463,8 @@ SERIES = Contract(
         _maybe(
             "missing_slices",
             pa.int32(),
-            "Slices the gaps have room for: the sum of distance / median, rounded, less one; null for fewer "
-            "than three positions.",
+            "Slices the gaps have room for, by the smallest distance that the positions, Spacing Between Slices or "
+            "Instance Number show to be that of neighbours; null for fewer than three positions.",
         ),
         _maybe(
             "doubled_positions",

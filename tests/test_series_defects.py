@@ -74,6 +74,26 @@ def lose_one(slices: Slices) -> Slices:
     return slices[:2] + slices[3:]
 
 
+def list_places(slices: Slices) -> list[tuple[float, ...]]:
+    """List the positions along the normal."""
+    x, y, z = normal(slices[0])
+    places = {tuple(map(float, image.ImagePositionPatient)) for image in slices}
+    return sorted(places, key=lambda place: place[0] * x + place[1] * y + place[2] * z)
+
+
+def lose_every_other(slices: Slices) -> Slices:
+    """Keep the first three positions, which are neighbours, and then every other."""
+    places = list_places(slices)
+    kept = {*places[:3], *places[4::2]}
+    return [image for image in slices if tuple(map(float, image.ImagePositionPatient)) in kept]
+
+
+def lose_evenly(slices: Slices) -> Slices:
+    """Keep every other position."""
+    kept = set(list_places(slices)[::2])
+    return [image for image in slices if tuple(map(float, image.ImagePositionPatient)) in kept]
+
+
 def move_one(slices: Slices) -> Slices:
     """Move a slice, in all its volumes, by a fifth of the distance to its neighbour."""
     place = list(slices[2].ImagePositionPatient)
@@ -142,6 +162,8 @@ DEFECTS = (
     Defect("untouched", keep, each(WHOLE)),
     Defect("renumbered", renumber, each(SINGLE)),
     Defect("missing slice", lose_one, each(SINGLE, "R066", "R067") | each(WHOLE[3:], "R073")),
+    Defect("every other slice missing in part", lose_every_other, each(["T1w", "fMRI"], "R066", "R067")),
+    Defect("every other slice missing", lose_evenly, each(["T1w", "fMRI"], "R067")),
     Defect("uneven increment", move_one, each(WHOLE, "R066")),
     Defect("mixed orientation", turn_one, each(SINGLE, "R063")),
     Defect("gantry tilt in the positions", tilt, each(SINGLE, "R070")),
@@ -151,7 +173,7 @@ DEFECTS = (
     Defect(
         "sent in part",
         keep,
-        each(["CT2, four of 182"], "R066", "R067") | each(["SPGR, twelve of 180"], "R066"),
+        each(["CT2, four of 182", "SPGR, twelve of 180"], "R066", "R067"),
     ),
 )
 CASES = [(series, defect) for defect in DEFECTS for series in defect.broken]

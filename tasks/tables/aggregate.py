@@ -23,7 +23,8 @@ from tasks.tables.geometry import (
     measure_stacks,
     to_vectors,
 )
-from tasks.tables.grouping import Groups, Mask, Ranks, Whole, group_by, rank
+from tasks.tables.grouping import Groups, Mask, Ranks, Real, Whole, group_by, rank
+from tasks.tables.spacing import Stated
 
 SERIES_INPUT = (
     "SeriesInstanceUID",
@@ -46,6 +47,8 @@ SERIES_INPUT = (
     "PixelSpacing",
     "ImagePositionPatient",
     "ImageOrientationPatient",
+    "SpacingBetweenSlices",
+    "SliceThickness",
 )
 """Columns of `instances` that `series_table` reads."""
 
@@ -123,7 +126,7 @@ def series_table(instances: pa.Table) -> pa.Table:
                 groups.sizes(numbers.known) == _distinct(groups, numbers), mask=~groups.any(numbers.known)
             ),
             "instance_number_gaps": _count_gaps(groups, instances["InstanceNumber"], numbers),
-            **_describe_geometry(groups, instances, modality, slices),
+            **_describe_geometry(groups, instances, modality, slices, ranks),
         },
     )
 
@@ -173,7 +176,7 @@ def _count_gaps(groups: Groups, column: pa.ChunkedArray, numbers: Ranks) -> pa.A
 
 
 def _describe_geometry(
-    groups: Groups, instances: pa.Table, modality: pa.Array, slices: Mask
+    groups: Groups, instances: pa.Table, modality: pa.Array, slices: Mask, ranks: Mapping[str, Ranks]
 ) -> dict[str, pa.Array | Whole]:
     positions = to_vectors(instances["ImagePositionPatient"], 3)
     orientations = to_vectors(instances["ImageOrientationPatient"], 6)
@@ -190,7 +193,13 @@ def _describe_geometry(
         & groups.all(placed | ~slices)
     )
     rows = stacked[groups.ids] & slices
-    stacks = measure_stacks(Groups(groups.ids[rows], groups.count), positions[rows], orientations[rows])
+    spacings, thicknesses = (
+        _to_numbers(groups.most_common(ranks[name])) for name in ("SpacingBetweenSlices", "SliceThickness")
+    )
+    stated = Stated(spacings, thicknesses, _to_numbers(instances["InstanceNumber"])[rows])
+    stacks = measure_stacks(
+        Groups(groups.ids[rows], groups.count), positions[rows], orientations[rows], stated
+    )
     return {
         "orientation_distinct": orientation_distinct,
         "orientation_outliers": pa.array(outliers, mask=~(volume & groups.any(counted))),
@@ -214,6 +223,12 @@ def _stack_columns(stacks: Stacks) -> dict[str, pa.Array]:
         "thin_positions": _whole_or_null(stacks.thin_positions),
         "slice_shear_deg": pa.array(stacks.shear_deg, from_pandas=True),
     }
+
+
+def _to_numbers(column: pa.Array | pa.ChunkedArray) -> Real:
+    """Turn a column of numbers into an array; NaN for null."""
+    numbers: Real = pc.fill_null(column.cast(pa.float64()), np.nan).to_numpy()
+    return numbers
 
 
 def _whole_or_null(numbers: Whole) -> pa.Array:

@@ -1,9 +1,9 @@
 """How the images of a series lie in space: what a volume made of them would be.
 
 Positions are projected on the slice normal, the cross product of the orientation's two axes
-(PS3.3 C.7.6.2.1.1); neither SliceLocation nor InstanceNumber is believed. A series may hold several volumes
-(echoes, b-values, phases), so an image that shares its position with others is no error in itself: a
-position is doubled only where it has more images than most positions have.
+(PS3.3 C.7.6.2.1.1); neither SliceLocation nor InstanceNumber is believed against them. A series may hold
+several volumes (echoes, b-values, phases), so an image that shares its position with others is no error in
+itself: a position is doubled only where it has more images than most positions have.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tasks.tables.grouping import Groups, Mask, Real, Whole, most_common
+from tasks.tables.spacing import Stated, count_absent, find_unit
 
 SAME_POSITION_MM = 1e-2
 """Images nearer than this are at one position: volumes of one series repeat theirs to some decimals only."""
@@ -115,7 +116,7 @@ def count_differing(groups: Groups, vectors: Real, rows: Mask, tolerance: float)
     return different + groups.any(rows), groups.sizes(others)
 
 
-def measure_stacks(groups: Groups, positions: Real, orientations: Real) -> Stacks:
+def measure_stacks(groups: Groups, positions: Real, orientations: Real, stated: Stated) -> Stacks:
     """Measure the stack that the rows of each group make.
 
     Parameters
@@ -123,6 +124,8 @@ def measure_stacks(groups: Groups, positions: Real, orientations: Real) -> Stack
     positions, orientations
         Image Position in mm and Image Orientation (Patient) of each row, shapes (rows, 3) and
         (rows, 6), all known and within reach; the orientations of a group are equal but for rounding.
+    stated
+        What headers say about the same rows and groups.
     """
     normals = _normals(groups, orientations)
     distances = _dot(positions, normals[groups.ids])
@@ -130,11 +133,13 @@ def measure_stacks(groups: Groups, positions: Real, orientations: Real) -> Stack
     ids, distances, positions = groups.ids[sound], distances[sound], positions[sound]
     order = np.lexsort((*positions.T, distances, ids))
     ids, distances, positions = ids[order], distances[order], positions[order]
+    numbers = stated.numbers[sound][order]
     first = np.flatnonzero(_begins(ids, distances))
     images = np.diff(first, append=len(ids))
     slices = Groups(ids[first], groups.count)
     sizes = slices.sizes()
-    median, deviation, missing = _measure_spacing(slices, distances[first])
+    single = np.where(images == 1, numbers[first], np.nan)
+    median, deviation, missing = _measure_spacing(slices, distances[first], single, stated)
     doubled, thin = _count_uneven(slices, images)
     return Stacks(
         np.where(sizes, sizes, -1),
@@ -170,7 +175,7 @@ def _begins(ids: Whole, distances: Real) -> Mask:
     return begins
 
 
-def _measure_spacing(slices: Groups, places: Real) -> tuple[Real, Real, Whole]:
+def _measure_spacing(slices: Groups, places: Real, numbers: Real, stated: Stated) -> tuple[Real, Real, Whole]:
     """Give the median distance between neighbours, the worst deviation from it, and the slices missing."""
     inner = slices.ids[1:] == slices.ids[:-1]
     gaps, distances = Groups(slices.ids[1:][inner], slices.count), np.diff(places)[inner]
@@ -182,8 +187,9 @@ def _measure_spacing(slices: Groups, places: Real) -> tuple[Real, Real, Whole]:
     deviation = np.full(slices.count, np.nan)
     deviation[enough] = 0
     np.maximum.at(deviation, ids, np.abs(distances - typical))
-    absent = np.bincount(ids, np.maximum(np.rint(distances / typical) - 1, 0), slices.count)
-    missing = np.where(enough, np.minimum(absent, np.iinfo(np.int32).max), -1).astype(np.int64)
+    gaps = Groups(ids, slices.count)
+    unit = find_unit(gaps, distances, median, stated, np.diff(numbers)[inner][used])
+    missing = np.where(enough, count_absent(gaps, distances, unit), -1)
     return np.round(median, _DECIMALS), np.round(deviation, _DECIMALS), missing
 
 

@@ -111,10 +111,67 @@ def test_an_oblique_stack_is_measured_along_its_normal() -> None:
         ((0, 1, 2, 6, 7, 9), 4),
         ((0, 1, 2, 3.4), 0),
         ((0, 1, 2, 3, 3.2), 0),
+        ((0, 1, 2, 4, 6, 8, 10, 12), 5),
+        ((0, 2, 4, 6, 8, 9, 10), 4),
+        ((0, 2, 4, 5, 6.5, 8.5, 10.5), 0),
     ],
 )
 def test_gaps_have_room_for_missing_slices(places: tuple[float, ...], missing: int) -> None:
     assert the_series(at(*places))["missing_slices"] == missing
+
+
+def spread(places: list[float], numbers: list[int], **stated: Any) -> dict[str, Any]:
+    return the_series(
+        [
+            image | {"InstanceNumber": number} | stated
+            for image, number in zip(at(*places), numbers, strict=True)
+        ]
+    )
+
+
+@pytest.mark.parametrize(
+    ("stated", "missing"),
+    [
+        ({"SpacingBetweenSlices": 2.5}, 8),
+        ({"SpacingBetweenSlices": 7.5}, 0),
+        ({"SpacingBetweenSlices": 7.0}, 0),
+        ({"SpacingBetweenSlices": 2.5, "SliceThickness": 5.0}, 0),
+        ({"SpacingBetweenSlices": -2.5}, 0),
+        ({"SliceThickness": 2.5}, 0),
+    ],
+    ids=["every third was sent", "all", "says something else", "the gap between edges", "no length", "thin"],
+)
+def test_slices_that_are_missing_evenly_show_in_the_spacing_that_is_stated(
+    stated: dict[str, float], missing: int
+) -> None:
+    assert spread([0, 7.5, 15, 22.5, 30], [1, 2, 3, 4, 5], **stated)["missing_slices"] == missing
+
+
+@pytest.mark.parametrize(
+    ("places", "numbers", "missing"),
+    [
+        ([0, 2, 4, 6], [1, 3, 5, 7], 3),
+        ([0, 2, 4, 6], [8, 6, 4, 2], 3),
+        ([0, 2, 4, 10, 12], [2, 4, 6, 12, 14], 8),
+        ([0, 2, 4, 6], [1, 2, 3, 9], 0),
+        ([0, 2, 4, 6], [1, 5, 3, 7], 0),
+        ([0, 2, 4], [1, 3, 5], 0),
+        ([0, 0, 2, 2, 4, 4, 6, 6], [1, 2, 3, 4, 5, 6, 7, 8], 0),
+    ],
+    ids=[
+        "every other",
+        "backwards",
+        "every other, and more",
+        "numbered otherwise",
+        "to and fro",
+        "too few to tell",
+        "two at each place",
+    ],
+)
+def test_slices_that_are_missing_evenly_show_in_their_numbers(
+    places: list[float], numbers: list[int], missing: int
+) -> None:
+    assert spread(places, numbers)["missing_slices"] == missing
 
 
 def test_the_worst_distance_between_neighbours_is_told() -> None:
