@@ -17,6 +17,8 @@ _TOLERANCE = 0.03
 """Share by which equal distances may differ; the same as rule R066 allows."""
 _NEAR_WHOLE = 0.05
 """How far a quotient may be from a whole number."""
+_ROUNDED_UP = 0.4
+"""Share of a distance that is taken for a whole one: a slice that moved half-way leaves a gap of one and a half."""
 _FEWEST_NUMBERED = 4
 """Positions whose numbers must go on in step with their distance before numbers say anything."""
 
@@ -102,6 +104,6 @@ def _is_multiple(usual: Real, unit: Real) -> Mask:
 def count_absent(gaps: Groups, distances: Real, unit: Real) -> Whole:
     """Count the slices that the gaps of each group have room for."""
     with np.errstate(invalid="ignore"):
-        room = np.maximum(np.rint(distances / unit[gaps.ids]) - 1, 0)
+        room = np.maximum(np.floor(distances / unit[gaps.ids] + _ROUNDED_UP) - 1, 0)
     absent = np.bincount(gaps.ids, np.nan_to_num(room), gaps.count)
     return np.minimum(absent, np.iinfo(np.int32).max).astype(np.int64)

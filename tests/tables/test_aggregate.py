@@ -114,6 +114,7 @@ def test_an_oblique_stack_is_measured_along_its_normal() -> None:
         ((0, 1, 2, 4, 6, 8, 10, 12), 5),
         ((0, 2, 4, 6, 8, 9, 10), 4),
         ((0, 2, 4, 5, 6.5, 8.5, 10.5), 0),
+        ((0, 2, 4, 5, 8, 10, 12), 0),
     ],
 )
 def test_gaps_have_room_for_missing_slices(places: tuple[float, ...], missing: int) -> None:
