@@ -58,10 +58,11 @@ def _locate_fragments(source: ByteSource, span: PayloadSpan, walk: bool) -> Loca
     findings: tuple[Finding, ...] = ()
     while True:
         head = source.read(position, 8)
-        if head[:4] == _SEQUENCE_END:
+        if len(head) == 8 and head[:4] == _SEQUENCE_END:
             end: int | None = position + 8
             break
-        if not head:
+        if not head or head[:4] == _SEQUENCE_END:
+            # All fragments are there; of the delimiter, nothing or a part.
             end, findings = None, _note("NO_SEQ_DELIM")
             break
         length = int.from_bytes(head[4:], "little")

@@ -263,7 +263,10 @@ DAMAGES: dict[str, tuple[Callable[[], bytes], ...]] = {
     ),
     "NO_PREAMBLE": (lambda: good()[128:], lambda: good()[132:]),
     "NO_PREAMBLE_NO_META": (good_dataset,),
-    "NO_SEQ_DELIM": (lambda: with_frames(RLE, b"", rle_frame(), end=b""),),
+    "NO_SEQ_DELIM": (
+        lambda: with_frames(RLE, b"", rle_frame(), end=b""),
+        lambda: with_frames(RLE, b"", rle_frame(), end=SEQUENCE_END[:6]),
+    ),
     "NO_TRANSFER_SYNTAX": (
         lambda: meta_bytes(explicit(0x00020002, "UI", CT_IMAGE.encode() + b"\0")) + good_dataset(),
     ),
