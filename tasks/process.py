@@ -33,7 +33,14 @@ from tasks.deid.profile import load_profile
 from tasks.deid.pseudonyms import Pseudonyms
 from tasks.dicom.buffer import Buffer
 from tasks.dicom.element import ByteSource
-from tasks.errors import ConfigurationError, PipelineError, TransientError, place_of, value_free
+from tasks.errors import (
+    ConfigurationError,
+    ContractError,
+    PipelineError,
+    TransientError,
+    place_of,
+    value_free,
+)
 from tasks.evidence import Accountant, Evidence
 from tasks.layout import PUBLISHED_DICOM, Staging, instance_path
 from tasks.ledger.batching import read_manifest
@@ -122,18 +129,15 @@ def process_objects(
     """
     started = time.monotonic()
     started_at = utc_now()
-    worker = worker_of(plan)
     requests = count_requests()
-    evidence = Evidence(worker.accountant, batch.batch_id)
-    with_files = "dicom" in plan.outputs
-    staged = _Batch(batch.batch_id, Staging(plan.run_id), store, evidence, with_files, last_try)
     ticker = _Ticker(progress)
-    with closing(staged.sources(objects, worker)) as sources:
-        for obj in objects:
-            staged.add(obj, worker, sources)
-            ticker.tick(obj.size_bytes)
+    attempt = _Attempt(objects, batch, plan, store, last_try)
+    try:
+        staged = attempt.stage(ticker)
+    except ContractError:
+        # One row that fits in no table would end the run, and every run after it.
+        staged = attempt.stage_without_the_unfit()
     ticker.flush()
-    staged.write()
     made = count_requests() - requests
     return BatchReport(
         batch_id=batch.batch_id,
@@ -263,6 +267,59 @@ class _Hashed:
             yield piece
 
 
+@dataclass(frozen=True, slots=True)
+class _Attempt:
+    """One try at a batch; each staging of it begins anew, and replaces what the one before wrote."""
+
+    objects: Sequence[SourceObject]
+    batch: Batch
+    plan: RunPlan
+    store: Store
+    last_try: bool
+
+    def stage(self, ticker: _Ticker, unfit: frozenset[str] = frozenset()) -> _Batch:
+        """Stage all objects, those that fit in no table as refused."""
+        worker, staged = worker_of(self.plan), self._begin()
+        with closing(staged.sources(self.objects, worker)) as sources:
+            for obj in self.objects:
+                if obj.uri in unfit:
+                    staged.refuse(obj, worker, Reject("INTERNAL_ERROR"))
+                else:
+                    staged.add(obj, worker, sources)
+                ticker.tick(obj.size_bytes)
+        staged.write()
+        return staged
+
+    def stage_without_the_unfit(self) -> _Batch:
+        """Find the objects of which no rows can be made, one by one, and stage the batch with these refused.
+
+        Raises
+        ------
+        ContractError
+            If each object by itself is fit.
+        """
+        silent = _Ticker(lambda _objects, _bytes: None)
+        unfit = frozenset(obj.uri for obj in self.objects if not self._is_fit(obj))
+        return self.stage(silent, unfit)
+
+    def _is_fit(self, obj: SourceObject) -> bool:
+        worker, alone = worker_of(self.plan), self._begin()
+        try:
+            with closing(alone.sources([obj], worker)) as sources:
+                alone.add(obj, worker, sources)
+            alone.parts()
+        except ContractError as error:
+            _LOGGER.error("an object ended as INTERNAL_ERROR: %s", place_of(error))  # noqa: TRY400 - no text of it
+            return False
+        return True
+
+    def _begin(self) -> _Batch:
+        plan, batch_id = self.plan, self.batch.batch_id
+        evidence = Evidence(worker_of(plan).accountant, batch_id)
+        with_files = "dicom" in plan.outputs
+        return _Batch(batch_id, Staging(plan.run_id), self.store, evidence, with_files, self.last_try)
+
+
 @dataclass(slots=True)
 class _Batch:
     """What one batch has staged so far."""
@@ -302,6 +359,10 @@ class _Batch:
             self.reject(entry, result)
         else:
             self.staged.append({**entry, **result})
+
+    def refuse(self, obj: SourceObject, worker: _Worker, reject: Reject) -> None:
+        """Record an object that is refused without a look."""
+        self.reject(_staged_entry(obj, worker.pseudonyms.source_ref(obj.uri), self.batch_id), reject)
 
     def reject(self, entry: dict[str, Any], reject: Reject) -> None:
         """Record an object that is refused."""
@@ -381,15 +442,26 @@ class _Batch:
 
     def write(self) -> None:
         """Stage the rows, and make files and rows durable."""
-        for name, table in (
-            ("instances", self.instances.table()),
-            ("findings", rows_to_table(self.findings, FINDINGS)),
-            ("staged", pa.Table.from_pylist(self.staged, schema=STAGED)),
-        ):
-            self.store.write_unsynced(self.staging.part(self.batch_id, name), [table_bytes(table)])
-        for key, data in self.evidence.parts(self.staging).items():
+        for key, data in self.parts().items():
             self.store.write_unsynced(key, [data])
         self.store.barrier()
+
+    @value_free
+    def parts(self) -> dict[str, bytes]:
+        """Give the rows as they are staged, by key.
+
+        Raises
+        ------
+        ContractError
+            If rows cannot be made of what the objects gave.
+        """
+        tables = {
+            "instances": self.instances.table(),
+            "findings": rows_to_table(self.findings, FINDINGS),
+            "staged": pa.Table.from_pylist(self.staged, schema=STAGED),
+        }
+        parts = {self.staging.part(self.batch_id, name): table_bytes(table) for name, table in tables.items()}
+        return parts | self.evidence.parts(self.staging)
 
 
 def reject_objects(
@@ -399,9 +471,8 @@ def reject_objects(
     worker = worker_of(plan)
     evidence = Evidence(worker.accountant, batch.batch_id)
     staged = _Batch(batch.batch_id, Staging(plan.run_id), store, evidence, with_files=False)
-    pseudonyms = worker.pseudonyms
     for obj in objects:
-        staged.reject(_staged_entry(obj, pseudonyms.source_ref(obj.uri), batch.batch_id), Reject(code))
+        staged.refuse(obj, worker, Reject(code))
     staged.write()
 
 

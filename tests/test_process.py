@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
@@ -12,6 +14,7 @@ from tasks.ledger.batching import read_manifest
 from tasks.records import BatchReport, Reject
 from tasks.staged import finished_reports
 from tasks.storage.byte_source import LocalSource
+from tasks.tables.rows import Row
 from tests.builders import OTHER_KEY_TEXT, ct_instance, part10, write_study
 from tests.plain import PlainRun
 from tests.reasons.damage import with_value
@@ -47,6 +50,36 @@ def test_whatever_one_object_does_the_others_are_staged(
     assert (report.staged, report.rejects) == (2, {"INTERNAL_ERROR": 1})
     assert f"INTERNAL_ERROR: {kind.__name__} at " in caplog.text
     assert "Janette" not in caplog.text
+
+
+def test_an_object_that_fits_in_no_table_costs_no_other_object(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_study(tmp_path / "source", instances=5)
+    real = process.instance_row
+
+    def make_row(columns: Mapping[str, object], **named: Any) -> Row:
+        unfit = {"pixel_bytes": 2**70} if columns["InstanceNumber"] == 3 else {}
+        return real(columns, **named) | unfit
+
+    monkeypatch.setattr(process, "instance_row", make_row)
+    with PlainRun(tmp_path, monkeypatch) as run:
+        report = run_batch(run)
+        staged = pq.read_table(run.store.local_path(run.staging.part(report.batch_id, "instances")))
+    assert (report.object_count, report.staged, report.rejects) == (5, 4, {"INTERNAL_ERROR": 1})
+    assert sorted(staged["InstanceNumber"].to_pylist()) == [1, 2, 4, 5]
+    assert "INTERNAL_ERROR: ContractError at " in caplog.text
+
+
+def test_a_header_that_promises_more_pixels_than_a_column_can_say_ends_no_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_study(tmp_path / "source", instances=1)
+    (tmp_path / "source" / "frames.dcm").write_bytes(with_value("NumberOfFrames", b"9" * 20, "IS"))
+    (tmp_path / "source" / "rows.dcm").write_bytes(with_value("Rows", b"ab" * 300, "FD"))
+    with PlainRun(tmp_path, monkeypatch) as run:
+        report = run_batch(run)
+    assert (report.staged, report.rejects) == (3, {})
 
 
 def test_a_source_that_fails_is_tried_again_before_its_objects_are_refused(

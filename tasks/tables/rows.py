@@ -53,7 +53,7 @@ _GATHERED = (
     ("functional_groups", _GROUPS),
 )
 
-_INT32_BOUND = 2**31
+_INT32_BOUND, _INT64_BOUND = 2**31, 2**63
 _US_BYTES = 2
 _DECIMAL_VRS = frozenset({"DS", "IS"})
 
@@ -257,8 +257,11 @@ def _deidentification_codes(dataset: DataSet, encodings: Sequence[str]) -> list[
 
 
 def _pad(length: int | None) -> int | None:
-    """Round a length in bytes up to even, as every value in DICOM is (PS3.5 section 7.1)."""
-    return None if length is None else length + length % 2
+    """Round a length in bytes up to even, as every value in DICOM is (PS3.5 section 7.1); none that no file can have.
+
+    Rows, Columns and Number of Frames may claim any number, and their product more than a column holds.
+    """
+    return None if length is None or length >= _INT64_BOUND - 1 else length + length % 2
 
 
 def _text(element: Element, encodings: Sequence[str]) -> str | None:

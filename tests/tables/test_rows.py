@@ -98,6 +98,7 @@ def test_the_expected_length_of_pixels_counts_their_padding(header: Header) -> N
     assert make_row(header)["expected_pixel_bytes"] == 512
     assert make_row(header, expected_pixel_bytes=512)["expected_pixel_bytes"] == 512
     assert make_row(header, expected_pixel_bytes=None)["expected_pixel_bytes"] is None
+    assert make_row(header, expected_pixel_bytes=2**63 - 1)["expected_pixel_bytes"] is None
 
 
 def test_method_codes_come_out_of_their_sequence_in_order(header: Header) -> None:
