@@ -7,6 +7,7 @@ pydicom answers it with an empty data set.
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 from tasks.dicom.element import ByteSource, Payload
@@ -25,7 +26,9 @@ class Located(NamedTuple):
     findings: tuple[Finding, ...] = ()
 
 
-def locate_payload(source: ByteSource, span: PayloadSpan, compressed: bool, *, walk: bool) -> Located:
+def locate_payload(
+    source: ByteSource, span: PayloadSpan, compressed: bool, *, walk: bool, most: float = math.inf
+) -> Located:
     """Settle the extent of a pixel data element.
 
     Parameters
@@ -34,6 +37,8 @@ def locate_payload(source: ByteSource, span: PayloadSpan, compressed: bool, *, w
         The transfer syntax is an encapsulated one.
     walk
         Step over the fragments. Without, compressed data is taken to reach to the end.
+    most
+        Fragments after which to give up, without a payload and without a word: each may be of no byte at all.
     """
     encapsulated = span.length == UNDEFINED
     if encapsulated != compressed:
@@ -41,7 +46,7 @@ def locate_payload(source: ByteSource, span: PayloadSpan, compressed: bool, *, w
         end = None if encapsulated else span.offset + span.length
         return Located(None, end, _note("TS_MISMATCH"))
     if encapsulated:
-        return _locate_fragments(source, span, walk)
+        return _locate_fragments(source, span, walk, most)
     if not span.length:
         return Located(None, span.offset, _note("NO_PIXEL_DATA"))
     end = span.offset + span.length
@@ -50,7 +55,7 @@ def locate_payload(source: ByteSource, span: PayloadSpan, compressed: bool, *, w
     return Located(Payload(span.tag, span.VR, source, span.offset, span.length, False), end)
 
 
-def _locate_fragments(source: ByteSource, span: PayloadSpan, walk: bool) -> Located:
+def _locate_fragments(source: ByteSource, span: PayloadSpan, walk: bool, most: float) -> Located:
     if not walk:
         length = source.size - span.offset
         return Located(Payload(span.tag, span.VR, source, span.offset, length, True), None)
@@ -70,6 +75,8 @@ def _locate_fragments(source: ByteSource, span: PayloadSpan, walk: bool) -> Loca
             return Located(None, None, _note("PIXEL_TRUNCATED"))
         position += 8 + length
         fragments += 1
+        if fragments > most:
+            return Located(None, None)
     if fragments < 2:
         # The first item is the Basic Offset Table (PS3.5 A.4), so one item holds no pixels.
         return Located(None, end, _note("NO_PIXEL_DATA"))

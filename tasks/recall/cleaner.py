@@ -65,6 +65,8 @@ _PADDING = b"\0 "
 _FIRST_WINDOW = 1 << 14
 LONGEST_PLAIN = 4 << 20
 """Bytes up to which a header is taken for plain: what a longer one may do to memory, it does to the careful reader."""
+MOST_FRAGMENTS = 1 << 18
+"""Fragments up to which pixel data is taken for plain: 8 bytes of a file make one, and 100 bytes of memory."""
 READ_WHOLE = 8 << 20
 """Bytes up to which an object whose pixels are wanted is read at once."""
 
@@ -271,7 +273,8 @@ class Cleaner:
         """Find the pixel data and, where they leave too, the elements behind it."""
         if span is None:
             return None, _NOTHING
-        located = locate_payload(source, span, meta.transfer_syntax not in UNCOMPRESSED, walk=pixels)
+        compressed = meta.transfer_syntax not in UNCOMPRESSED
+        located = locate_payload(source, span, compressed, walk=pixels, most=MOST_FRAGMENTS)
         if located.findings or located.payload is None or (pixels and located.end is None):
             raise Unusual
         if not pixels or located.end == source.size:

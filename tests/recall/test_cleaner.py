@@ -17,14 +17,15 @@ from tasks.deid.key import load_key
 from tasks.deid.profile import load_profile
 from tasks.deid.rules import Profile, make_profile
 from tasks.dicom.buffer import Buffer
-from tasks.dicom.element import DataSet, Element
+from tasks.dicom.element import ByteSource, DataSet, Element
 from tasks.dicom.encode import EXPLICIT_LITTLE_ENDIAN, IMPLICIT_LITTLE_ENDIAN, encode_dataset, encode_meta
 from tasks.dicom.locate import Unusual
-from tasks.recall.cleaner import Cleaner
+from tasks.recall.cleaner import MOST_FRAGMENTS, Cleaner
 from tasks.records import Reject
 from tests.builders import KEY_TEXT, ct_instance, part10
 from tests.corpus import SHARED, bundled_files
 from tests.deid.test_laws import CONTENT, elements, instance_of
+from tests.reasons.damage import ITEM, RLE, with_frames
 
 FILES = [
     *bundled_files(),
@@ -257,3 +258,18 @@ def test_both_ways_agree_on_cut_files(deidentifier: Deidentifier, length: int, i
     sound = part10(ct_instance(), implicit=implicit)
     assert is_plain(sound, cleaner, deidentifier, pixels=True)
     is_plain(sound[: length % len(sound)], cleaner, deidentifier, pixels=True)
+
+
+def test_pixel_data_of_very_many_fragments_is_not_plain(deidentifier: Deidentifier) -> None:
+    cleaner, few = Cleaner(deidentifier), with_frames(RLE, b"", *[b""] * 1000)
+    many = few.replace(ITEM + bytes(4), (ITEM + bytes(4)) * (MOST_FRAGMENTS // 1000 + 1), 1000)
+    with pytest.raises(Unusual):
+        cleaner.clean_plain(Buffer(many), pixels=True)
+    left: list[ByteSource] = []
+
+    def read(source: ByteSource, *, pixels: bool) -> Reject:
+        left.append(source)
+        return Reject("PARSER_MEMORY")
+
+    assert Cleaner(deidentifier, read=read).clean(Buffer(many), pixels=True) == Reject("PARSER_MEMORY")
+    assert len(left) == 1
