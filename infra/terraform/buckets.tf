@@ -96,8 +96,8 @@ resource "aws_s3_bucket_lifecycle_configuration" "source" {
   depends_on = [aws_s3_bucket_versioning.this]
 }
 
-# No rule reaches published/ or restricted/ themselves: Delta decides there which files are still needed, and a
-# file that a lifecycle rule takes away breaks the table. `dicomflow maintain` vacuums those.
+# No rule reaches the tables below published/ and restricted/: Delta decides there which files are still needed, and
+# a file that a lifecycle rule takes away breaks the table. `dicomflow maintain` vacuums those.
 resource "aws_s3_bucket_lifecycle_configuration" "target" {
   bucket = aws_s3_bucket.this["target"].id
 
@@ -115,21 +115,27 @@ resource "aws_s3_bucket_lifecycle_configuration" "target" {
     }
   }
 
-  rule {
-    id     = "sweep-staging"
-    status = "Enabled"
+  # What is staged lies in two places, and what names objects of the source in the restricted one. Records of dead
+  # runs go with it, so that nobody tries to finish a run whose parts are gone.
+  dynamic "rule" {
+    for_each = { sweep-staging = "staging/", sweep-restricted-staging = "restricted/staging/" }
 
-    filter {
-      prefix = "${var.target_prefix}staging/"
-    }
+    content {
+      id     = rule.key
+      status = "Enabled"
 
-    expiration {
-      days = var.staging_days
-    }
+      filter {
+        prefix = "${var.target_prefix}${rule.value}"
+      }
 
-    # What is staged is published or worthless a day later; its old versions are paid for twice.
-    noncurrent_version_expiration {
-      noncurrent_days = 1
+      expiration {
+        days = var.staging_days
+      }
+
+      # What is staged is published or worthless a day later; its old versions are paid for twice.
+      noncurrent_version_expiration {
+        noncurrent_days = 1
+      }
     }
   }
 
