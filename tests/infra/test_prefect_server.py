@@ -20,11 +20,13 @@ from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
 import pytest
+from redis import Redis
 
 from tests.builders import write_study
 from tests.e2e.runs import Place, states_of
 from tests.infra.files import INFRA, read, services
 from tests.peers.postgresql import postgresql
+from tests.peers.redis import PASSWORD, redis_server
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(500)]
 
@@ -89,17 +91,30 @@ def database() -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def server(database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server with the settings of compose.yaml and a PostgreSQL, but with its messages in memory."""
+def messages() -> Iterator[Redis]:
+    with TemporaryDirectory(prefix="redis-") as folder, redis_server(Path(folder)) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def server(database: str, messages: Redis, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server with the settings of compose.yaml, PostgreSQL and Redis."""
     home = tmp_path_factory.mktemp("server")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    elsewhere = ("DATABASE", "MESSAGING", "DOCKET", "ORDERING", "LEASE", "UI_API_URL")
+    elsewhere = ("DATABASE", "UI_API_URL")
     settings = {
         name: value
         for name, value in services()["prefect-server"]["environment"].items()
         if not any(part in name for part in elsewhere)
+    }
+    redis_port = str(messages.get_connection_kwargs()["port"])
+    settings |= {
+        "PREFECT_REDIS_MESSAGING_HOST": "127.0.0.1",
+        "PREFECT_REDIS_MESSAGING_PORT": redis_port,
+        "PREFECT_REDIS_MESSAGING_PASSWORD": PASSWORD,
+        "PREFECT_SERVER_DOCKET_URL": f"redis://:{PASSWORD}@127.0.0.1:{redis_port}/1",
     }
     kept = {
         name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "DICOMFLOW_"))
@@ -231,6 +246,12 @@ def test_a_schedule_fires_by_itself_and_its_run_finishes(ready: Server, ended: E
         assert run["start_time"] >= run["expected_start_time"]
         assert run["parameters"] == {}
     assert ended.states == {"published": 3}
+
+
+@pytest.mark.usefixtures("ended")
+def test_messages_went_through_redis(messages: Redis) -> None:
+    streams = [name for name in messages.scan_iter() if messages.type(name) == b"stream"]
+    assert sum(messages.xinfo_stream(name)["entries-added"] for name in streams) > 50, streams
 
 
 def test_runs_of_one_target_wait_for_each_other(ready: Server, ended: Ended) -> None:
