@@ -10,6 +10,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tasks.blocks import read_secret
 from tasks.deid.key import Key, load_key
 from tasks.errors import ConfigurationError
 
@@ -30,7 +31,7 @@ def find_key(*, file: str | Path | None = None, block: str | None = None) -> Key
     if file is not None:
         return load_key(file=Path(file))
     if block is not None:
-        return load_key(text=_read_block(block))
+        return load_key(text=read_secret(block, "--key-block"))
     text = os.environ.get(ENVIRONMENT_NAME)
     if text:
         return load_key(text=text)
@@ -74,15 +75,3 @@ def write_key_file(file: Path, text: str) -> None:
         handle.write(text + "\n")
         handle.flush()
         os.fsync(descriptor)
-
-
-def _read_block(name: str) -> str:
-    from prefect.blocks.system import Secret
-
-    try:
-        value = Secret.load(name).get()  # type: ignore[union-attr]
-    except ValueError:
-        raise ConfigurationError(
-            "Prefect has no Secret block of that name. Make it in Prefect's UI under Blocks, or correct --key-block."
-        ) from None
-    return str(value)

@@ -23,6 +23,7 @@ from pydantic_settings import (
     YamlConfigSettingsSource,
 )
 
+from tasks import blocks as _blocks  # noqa: F401 - says how credentials that Prefect keeps are read
 from tasks.errors import ConfigurationError
 from tasks.reasons import REASONS, ReasonKind
 from tasks.sandbox.options import ParserOptions

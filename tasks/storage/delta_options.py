@@ -15,6 +15,7 @@ from botocore.session import Session
 
 from tasks.errors import ContractError
 from tasks.storage.faults import S3Fault
+from tasks.storage.s3_credentials import credentials_of
 from tasks.storage.s3_options import S3Options, find_endpoint
 
 
@@ -46,7 +47,7 @@ def make_delta_options(bucket: str, options: S3Options) -> DeltaOptions:
         given = {
             "AWS_REGION": region,
             **_describe_endpoint(bucket, options),
-            **({"AWS_SKIP_SIGNATURE": "true"} if options.anon else _find_credentials(session)),
+            **({"AWS_SKIP_SIGNATURE": "true"} if options.anon else _find_credentials(session, options)),
             **({"AWS_REQUEST_PAYER": "true"} if options.requester_pays else {}),
             **_describe_encryption(options),
         }
@@ -70,15 +71,22 @@ def _describe_endpoint(bucket: str, options: S3Options) -> dict[str, str]:
     return {"AWS_ENDPOINT_URL": endpoint, **allow_http, **virtual}
 
 
-def _find_credentials(session: Session) -> dict[str, str]:
+def _find_credentials(session: Session, options: S3Options) -> dict[str, str]:
+    if options.credentials_block:
+        found = credentials_of(options.credentials_block)
+        return _name(found.access_key, found.secret_key, found.token)
     credentials = session.get_credentials()
     if credentials is None:
         raise S3Fault("NoCredentialsError")
     frozen = credentials.get_frozen_credentials()
+    return _name(frozen.access_key, frozen.secret_key, frozen.token)
+
+
+def _name(access_key: str, secret_key: str, token: str | None) -> dict[str, str]:
     return {
-        "AWS_ACCESS_KEY_ID": frozen.access_key,
-        "AWS_SECRET_ACCESS_KEY": frozen.secret_key,
-        "AWS_SESSION_TOKEN": frozen.token,
+        "AWS_ACCESS_KEY_ID": access_key,
+        "AWS_SECRET_ACCESS_KEY": secret_key,
+        "AWS_SESSION_TOKEN": token or "",
     }
 
 

@@ -1,7 +1,8 @@
 """How to reach an S3 server: what settings may say, and what that means to s3fs.
 
 Credentials are not among the settings: whatever is an option here is pickled to Dask workers and
-shown in traces. They come by the AWS chain (environment, profile, role) where the request is made.
+shown in traces. They come by the AWS chain (environment, profile, role) where the request is made, or from a block
+of Prefect's, of which the name is an option.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from tasks.errors import ConfigurationError
 from tasks.storage.budget import Budget
+from tasks.storage.s3_credentials import credentials_of
 
 Checksum = Literal["when_supported", "when_required"]
 
@@ -28,6 +30,9 @@ class S3Options(BaseModel):
         Server other than AWS; else as `AWS_ENDPOINT_URL_S3`, `AWS_ENDPOINT_URL` or the profile say.
     profile
         Section of the AWS configuration files that credentials, region and endpoint come from.
+    credentials_block
+        Name of a Prefect Secret block with the credentials, instead of what the AWS chain has (a JSON object, see
+        `tasks.storage.s3_credentials`).
     addressing_style
         Bucket in the path (`path`), in the host name (`virtual`), or as botocore thinks best (`auto`).
     anon
@@ -51,6 +56,7 @@ class S3Options(BaseModel):
     endpoint_url: str | None = None
     profile: str | None = None
     region: str | None = None
+    credentials_block: str | None = None
     addressing_style: Literal["auto", "path", "virtual"] = "auto"
     anon: bool = False
     requester_pays: bool = False
@@ -82,7 +88,9 @@ def parse_options(options: Mapping[str, object]) -> S3Options:
     except ValidationError as error:
         problems = error.errors(include_input=False, include_url=False, include_context=False)
     reasons = "; ".join(f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in problems)
-    raise ConfigurationError(f"S3 options: {reasons}. Credentials are no options: give them by the AWS chain")
+    raise ConfigurationError(
+        f"S3 options: {reasons}. Credentials are no options: give them by the AWS chain, or name their Prefect block"
+    )
 
 
 def find_endpoint(options: S3Options) -> str | None:
@@ -135,6 +143,9 @@ def make_filesystem_arguments(options: S3Options) -> dict[str, object]:
         arguments["endpoint_url"] = options.endpoint_url
     if options.profile:
         arguments["profile"] = options.profile
+    if options.credentials_block:
+        found = credentials_of(options.credentials_block)
+        arguments |= {"key": found.access_key, "secret": found.secret_key, "token": found.token}
     if options.region:
         arguments["client_kwargs"] = {"region_name": options.region}
     if options.sse_kms_key_id:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,7 @@ from tasks.storage.store import open_store
 from tasks.target import stored
 from tests.builders import KEY_TEXT, ct_instance, part10
 from tests.e2e.runs import Place, clean, command, files_of
-from tests.peers.ceph import Gateway, s3_environment
+from tests.peers.ceph import ACCESS_KEY, SECRET_KEY, Gateway, s3_environment
 from tests.peers.haproxy import FaultProxy
 from tests.plain import PlainRun
 from tests.test_replay import end
@@ -29,6 +30,14 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(400)]
 INSTANCES = 24
 PIXELS = {"Rows": 512, "Columns": 512, "PixelData": bytes(512 * 512 * 2)}
 """Slices of the usual size, so that what is read of them says something."""
+
+
+SAVE_BLOCK = """
+import os
+from prefect.blocks.system import Secret
+names = {"aws_access_key_id": "S3_ACCESS_KEY", "aws_secret_access_key": "S3_SECRET_KEY"}
+Secret(value={name: os.environ[variable] for name, variable in names.items()}).save("bucket")
+"""
 
 
 @dataclass(frozen=True)
@@ -63,9 +72,18 @@ def cloud(gateway: Gateway, prefect_server: str, tmp_path_factory: pytest.TempPa
             data = part10(ct_instance(instance=instance, study=1 + instance % 3, **PIXELS))
             (place.source / f"{instance}.dcm").write_bytes(data)
             client.put_object(Bucket="raw", Key=f"landing/{instance:02d}.dcm", Body=data)
-        report = clean(
-            place, "--workers", "1", "--identities", source="s3://raw/landing", target="s3://research/calm"
-        )
+        environment = place.environment(S3_ACCESS_KEY=ACCESS_KEY, S3_SECRET_KEY=SECRET_KEY)
+        subprocess.run([sys.executable, "-c", SAVE_BLOCK], env=environment, check=True, timeout=120)
+        with pytest.MonkeyPatch.context() as without:
+            for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+                without.delenv(name)
+            report = clean(
+                place,
+                *("--workers", "1", "--identities"),
+                source="s3://raw/landing",
+                target="s3://research/calm",
+                DICOMFLOW_S3__CREDENTIALS_BLOCK="bucket",
+            )
         yield Cloud(client, place, report)
 
 
@@ -81,6 +99,8 @@ def test_from_bucket_to_bucket_is_the_same_as_from_folder_to_folder(
 ) -> None:
     report = cloud.report
     assert (report["exit_code"], report["published"], report["retries"]) == (0, INSTANCES, 0), report
+    assert SECRET_KEY not in json.dumps(report)
+    assert not any(SECRET_KEY.encode() in body for body in cloud.files("calm/").values())
     with PlainRun(cloud.place.root, monkeypatch) as run:
         assert end(run).published == INSTANCES
     written = cloud.files("calm/")
