@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+from shutil import copytree, rmtree
 from types import TracebackType
 from typing import Any, Self
 
@@ -69,3 +70,19 @@ class PlainRun:
 
     def process(self, found: Found) -> list[BatchReport]:
         return [process.process_batch.fn(batch, self.plan) for batch in found.batches]
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A folder as it was made, to be had again by every test at its place, times of files and all."""
+
+    place: Path
+
+    @classmethod
+    def of(cls, place: Path) -> Self:
+        copytree(place, place.with_name(f"{place.name}-kept"), symlinks=True)
+        return cls(place)
+
+    def restore(self) -> Path:
+        rmtree(self.place)
+        return copytree(self.place.with_name(f"{self.place.name}-kept"), self.place, symlinks=True)

@@ -20,21 +20,28 @@ from tasks.storage.store import Store, open_store
 from tasks.target import CONTRACTS, stored
 from tasks.verify import verify
 from tests.builders import write_study
-from tests.plain import PlainRun
+from tests.plain import Kept, PlainRun
 from tests.test_replay import end
 
 LONG_AGO = "2024-02-29T00:00:00.000+00:00"
 
 
-@pytest.fixture
-def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+@pytest.fixture(scope="module")
+def three_nights(tmp_path_factory: pytest.TempPathFactory) -> Kept:
     """A place with a target of three nights."""
-    monkeypatch.setattr("tasks.emit.leave_artifact", lambda report: None)  # noqa: ARG005
-    for study in (1, 2, 3):
-        write_study(tmp_path / "source", study=study, patient=study, instances=2)
-        with PlainRun(tmp_path, monkeypatch) as run:
-            end(run)
-    return tmp_path
+    root = tmp_path_factory.mktemp("nights")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tasks.emit.leave_artifact", lambda report: None)  # noqa: ARG005
+        for study in (1, 2, 3):
+            write_study(root / "source", study=study, patient=study, instances=2)
+            with PlainRun(root, patch) as run:
+                end(run)
+    return Kept.of(root)
+
+
+@pytest.fixture
+def root(three_nights: Kept) -> Path:
+    return three_nights.restore()
 
 
 @pytest.fixture

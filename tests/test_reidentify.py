@@ -23,7 +23,7 @@ from tasks.settings import Settings
 from tasks.storage.store import open_store
 from tasks.tables import buckets
 from tests.builders import KEY_TEXT, ROOT, write_study
-from tests.plain import PlainRun
+from tests.plain import Kept, PlainRun
 
 ORIGINALS = (b"Doerfler", b"Janettea", b"MRN-4711", ROOT.encode())
 
@@ -47,12 +47,19 @@ def settings(root: Path, **options: Any) -> Settings:
     return Settings(target=str(root / "target"), key=KEY_TEXT, **options)
 
 
-@pytest.fixture(name="root")
-def make_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> Kept:
+    root = tmp_path_factory.mktemp("recorded")
     for patient in (1, 2):
-        write_study(tmp_path / "source", study=patient, patient=patient, instances=3)
-    process(tmp_path, monkeypatch)
-    return tmp_path
+        write_study(root / "source", study=patient, patient=patient, instances=3)
+    with pytest.MonkeyPatch.context() as patch:
+        process(root, patch)
+    return Kept.of(root)
+
+
+@pytest.fixture(name="root")
+def restore_root(recorded: Kept) -> Path:
+    return recorded.restore()
 
 
 def test_every_original_is_found_by_its_pseudonym_and_back(root: Path) -> None:

@@ -12,20 +12,27 @@ from tasks.storage.store import Store, open_store
 from tasks.target import stored
 from tasks.verify import FOREIGN, Problem, Verified, verify
 from tests.builders import write_study
-from tests.plain import PlainRun
+from tests.plain import Kept, PlainRun
 from tests.test_replay import end
 
 
-@pytest.fixture
-def target(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+@pytest.fixture(scope="module")
+def published(tmp_path_factory: pytest.TempPathFactory) -> Kept:
     """A target with two studies published and one object refused."""
-    monkeypatch.setattr("tasks.emit.leave_artifact", lambda report: None)  # noqa: ARG005
-    write_study(tmp_path / "source", instances=3)
-    write_study(tmp_path / "source", study=2, patient=2, instances=2)
-    (tmp_path / "source" / "text.txt").write_text("not DICOM")
-    with PlainRun(tmp_path, monkeypatch) as run:
-        end(run)
-    return tmp_path / "target"
+    root = tmp_path_factory.mktemp("published")
+    write_study(root / "source", instances=3)
+    write_study(root / "source", study=2, patient=2, instances=2)
+    (root / "source" / "text.txt").write_text("not DICOM")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tasks.emit.leave_artifact", lambda report: None)  # noqa: ARG005
+        with PlainRun(root, patch) as run:
+            end(run)
+    return Kept.of(root)
+
+
+@pytest.fixture
+def target(published: Kept) -> Path:
+    return published.restore() / "target"
 
 
 def check(target: Path, *, hashed: bool = True) -> Verified:
