@@ -112,6 +112,8 @@ def _message(code: str, report: RunReport) -> str:
 def _places(report: RunReport) -> Table:
     root = _shown(report.target)
     table = Table(title="Where to look", title_justify="left", show_header=False, box=None, pad_edge=False)
+    table.add_column()
+    table.add_column(overflow="fold")  # a path that ends in an ellipsis leads nowhere
     for what, key in (
         ("docs", f"{layout.DOCS}/index.html"),
         ("tables", f"{layout.INSTANCES}  {layout.SERIES}  {layout.STUDIES}"),
