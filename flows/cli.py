@@ -74,10 +74,15 @@ Outputs = Annotated[
 Profile = Annotated[
     str | None, typer.Option(help="De-identification profile: research, basic, strict, or a YAML file.")
 ]
-Rules = Annotated[str | None, typer.Option(help="Quality rules, a YAML file. Default: the shipped table.")]
+Rules = Annotated[
+    str | None,
+    typer.Option(help="Quality rules, a YAML file or s3:// URI. Default: the shipped table."),
+]
 KeyFile = Annotated[Path | None, typer.Option(help="File with the secret key; see `dicomflow keygen`.")]
 KeyBlock = Annotated[str | None, typer.Option(help="Prefect Secret block with the secret key.")]
-Workers = Annotated[int | None, typer.Option(min=1, help="Worker processes. Default: one for each core.")]
+Workers = Annotated[
+    int | None, typer.Option(min=1, metavar="N", help="Worker processes. Default: one for each core.")
+]
 DaskAddress = Annotated[
     str | None,
     typer.Option(help="Use this Dask scheduler, such as tls://host:8786, instead of own workers."),
@@ -90,9 +95,9 @@ Identities = Annotated[
     ),
 ]
 BatchObjects = Annotated[
-    int | None, typer.Option(min=1, help="Objects of one batch, at most. Default: 1000.")
+    int | None, typer.Option(min=1, metavar="N", help="Objects of one batch, at most. Default: 1000.")
 ]
-DryRun = Annotated[bool, typer.Option(help="Say what would be done, and do nothing.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")]
 
 
 @app.command(epilog=EXIT_CODES_HELP)
@@ -139,8 +144,7 @@ def clean(
             _print_dry_run(settings, as_json=as_json)
             return
         report = _run(settings, as_json=as_json)
-    gc.freeze()  # else the interpreter spends a second on collecting what it is about to leave anyway
-    raise typer.Exit(_EXIT_CODES[report.outcome])
+    _leave(report)
 
 
 @app.command(epilog=EXIT_CODES_HELP)
@@ -194,8 +198,7 @@ def replay(
             _print_dry_run(settings, selection, as_json=as_json)
             return
         report = _run(settings, selection, as_json=as_json)
-    gc.freeze()
-    raise typer.Exit(_EXIT_CODES[report.outcome])
+    _leave(report)
 
 
 @app.command()
@@ -422,7 +425,7 @@ def maintain(
     docs_days: Annotated[
         int | None, typer.Option(min=1, help="Days for which pages of runs are kept. Default: for ever.")
     ] = None,
-    dry_run: Annotated[bool, typer.Option(help="Say what would be done, and do nothing.")] = False,
+    dry_run: DryRun = False,
     config: Config = None,
     as_json: AsJson = False,
 ) -> None:
@@ -439,11 +442,9 @@ def maintain(
     from tasks.settings import load_settings
 
     with _errors_explained(as_json=as_json):
-        settings, retention = (
-            load_settings(config, target=target),
-            Retention(table_days, staging_days, docs_days),
-        )
-        print_upkeep(run_upkeep(settings, retention, dry_run=dry_run), dry_run=dry_run, as_json=as_json)
+        settings = load_settings(config, target=target)
+        done = run_upkeep(settings, Retention(table_days, staging_days, docs_days), dry_run=dry_run)
+        print_upkeep(done, dry_run=dry_run, as_json=as_json)
 
 
 @app.command()
@@ -454,9 +455,7 @@ def release(
     ],
     reason: Annotated[str, typer.Option(help="Why; kept with who and when below restricted/.")],
     who: Annotated[str | None, typer.Option(help="Who decides. Default: the account that runs this.")] = None,
-    rules: Annotated[
-        str | None, typer.Option(help="Quality rules, a YAML file or s3:// URI. Default: the shipped table.")
-    ] = None,
+    rules: Rules = None,
     config: Config = None,
     as_json: AsJson = False,
 ) -> None:
@@ -534,6 +533,11 @@ def _run(settings: Any, selection: Selection | None = None, *, as_json: bool) ->
     else:
         print_summary(report, Console())
     return report
+
+
+def _leave(report: RunReport) -> NoReturn:
+    gc.freeze()  # else the interpreter spends a second on collecting what it is about to leave anyway
+    raise typer.Exit(_EXIT_CODES[report.outcome])
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:

@@ -36,7 +36,7 @@ def print_history(settings: Settings, last: int, *, as_json: bool) -> None:
         _print_json(runs, unfinished, states)
         return
     console = Console()
-    console.print(_table_of_runs(runs, unfinished))
+    console.print(_list_of_runs(runs, unfinished), "")
     console.print(_table_of_states(states))
 
 
@@ -119,20 +119,23 @@ def _print_json(
     sys.stdout.write(orjson.dumps(document).decode() + "\n")
 
 
-def _table_of_runs(runs: list[RunReport], unfinished: list[Unfinished]) -> Table:
-    table = Table(title="Runs", title_justify="left", show_edge=False, pad_edge=False)
-    table.add_column("started")
-    table.add_column("run")
-    table.add_column("outcome", style="bold")
-    for name in ("listed", *State):
-        table.add_column(str(name), justify="right")
+def _list_of_runs(runs: list[RunReport], unfinished: list[Unfinished]) -> Table:
+    """Tell each run in two lines: eight columns would not fit into a terminal of eighty."""
+    table = Table(title="Runs", title_justify="left", show_header=False, box=None, pad_edge=False)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
     for run in runs:
-        counts = [f"{getattr(run, name):,}" for name in ("listed", *State)]
-        outcome = f"{run.outcome} (replay)" if run.kind == RunKind.REPLAY else str(run.outcome)
-        table.add_row(run.started_at[:19], run.run_id, outcome, *counts)
+        kind = " (replay)" if run.kind == RunKind.REPLAY else ""
+        counts = ", ".join(f"{getattr(run, state):,} {state}" for state in State)
+        told = f"[bold]{run.outcome}[/]{kind}  {run.run_id}\n{run.listed:,} listed: {counts}"
+        table.add_row(_moment(run), told)
     for left in unfinished:
-        table.add_row(left.started_at[:19], left.run_id, _tell(left))
+        table.add_row(_moment(left), f"[bold]{_tell(left)}[/]  {left.run_id}")
     return table
+
+
+def _moment(run: RunReport | Unfinished) -> str:
+    return run.started_at[:16].replace("T", " ")
 
 
 def _tell(run: Unfinished) -> str:
