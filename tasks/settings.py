@@ -90,9 +90,6 @@ class Settings(BaseSettings):
         description="Prefect notification block to tell of runs that failed, were withheld or are not as usual: its "
         "kind and name, such as slack-webhook/research.",
     )
-    max_rejects: float = Field(
-        1.0, ge=0, le=1, description="Share of objects that may be quarantined before the run is withheld."
-    )
     identities: bool = Field(
         False,
         description="Keep an encrypted record of originals and pseudonyms, for those who hold the key.",
