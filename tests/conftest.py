@@ -5,9 +5,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.peers.ceph import Gateway, ceph_gateway
 from tests.peers.haproxy import FaultProxy, fault_proxy
+
+# How long an example takes is the machine's affair: under a load of 14, laws that hold were called failures.
+settings.register_profile("dicomflow", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("dicomflow")
 
 _MEMORY = Path("/dev/shm")  # noqa: S108 - a file system in memory, where there is one
 

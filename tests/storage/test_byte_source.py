@@ -230,8 +230,10 @@ def test_answers_that_keep_breaking_off_are_a_transient_error(
     s3_listed: SourceObject, proxy: FaultyProxy, credentials: None
 ) -> None:
     proxy.rule = always("cut")
-    with pytest.raises(TransientError) as caught, open_source(s3_listed, {"endpoint_url": proxy.url}):
+    options = {"endpoint_url": proxy.url, "attempts": 3}
+    with pytest.raises(TransientError) as caught, open_source(s3_listed, options):
         pass
+    assert len(proxy.requests) == 3
     assert "raw" not in str(caught.value)
     assert caught.value.__context__ is None
 
