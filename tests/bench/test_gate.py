@@ -47,6 +47,7 @@ def test_the_gate_is_measured_step_by_step(
     tmp_path: Path, template: Template, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(gate, "BATCH_ROWS", 60)
+    monkeypatch.setattr(gate, "make_template", lambda _seed, _scratch: template)
     said: list[str] = []
     figures = list(measure_gate([150], seed=DEFAULT_SEED, repeat=1, scratch=tmp_path, say=said.append))
     assert said == ["gate, 150 rows: run 1 of 1"]

@@ -203,27 +203,27 @@ def kill_all(run: subprocess.Popen[bytes]) -> None:
     run.wait()
 
 
-@pytest.mark.parametrize(
-    "moment",
-    [
-        "restricted/staging/*/manifests/*",
-        "staging/*/reports/*",
-        "staging/*/audit.json",
-        "published/dicom/*/*",
-        "restricted/ledger/*",
-        "docs/runs/*/report.json",
-    ],
-    ids=["listed", "first batch done", "judged", "first study published", "ledger begun", "docs begun"],
-)
-def test_a_killed_run_resumes_and_ends_as_if_nothing_had_happened(
-    reference: Place, tmp_path: Path, moment: str
+MOMENTS = {
+    "listed": "restricted/staging/*/manifests/*",
+    "first batch done": "staging/*/reports/*",
+    "judged": "staging/*/audit.json",
+    "first study published": "published/dicom/*/*",
+    "ledger begun": "restricted/ledger/*",
+    "docs begun": "docs/runs/*/report.json",
+}
+"""What a run has just written when it is killed, in the order of its steps."""
+
+
+@pytest.mark.parametrize("moments", [list(MOMENTS)[::2], list(MOMENTS)[1::2]], ids=", ".join)
+def test_a_run_killed_again_and_again_ends_as_if_nothing_had_happened(
+    reference: Place, tmp_path: Path, moments: list[str]
 ) -> None:
     target = tmp_path / "target"
-    run = start(reference, target, "--identities")
-    wait_for(target, moment, run)
-    kill_all(run)
-    visible = files_of(target)
-    assert visible.items() <= files_of(reference.target).items()
+    for moment in moments:
+        run = start(reference, target, "--identities")
+        wait_for(target, MOMENTS[moment], run)
+        kill_all(run)
+        assert files_of(target).items() <= files_of(reference.target).items()
     resume_and_compare(reference, target)
 
 
