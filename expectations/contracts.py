@@ -636,6 +636,9 @@ CHANGED = Contract(
 UNJUDGED = frozenset({"header"})
 """Columns the gate never looks at and need not be given: as large as a hundred others together."""
 
+JUDGED = tuple(name for name in INSTANCES.names if name not in UNJUDGED)
+"""Columns of `instances` that the gate is given."""
+
 RUN = Contract(
     "run",
     (),

@@ -21,7 +21,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from expectations.contracts import INSTANCES, LEDGER
+from expectations.contracts import JUDGED, LEDGER
 from expectations.rules import DEFAULT_RULES, RuleTable, load_rules
 from tasks import layout
 from tasks.deid.actions import OPTIONS
@@ -35,10 +35,11 @@ from tasks.prepare import dead_runs, new_run_id, read_rules
 from tasks.publish import publish_summaries
 from tasks.records import Reject, State, utc_now
 from tasks.settings import Settings
-from tasks.shadow import by_rules, choose, judge_tables
+from tasks.shadow import by_rules, choose
 from tasks.staged import dump_record, load_record, scratch_folder
 from tasks.storage.lease import check_fence
 from tasks.storage.store import Store
+from tasks.tables.aggregate import judged_tables
 from tasks.tables.buckets import hash_column
 from tasks.target import open_target, stored
 
@@ -247,7 +248,7 @@ def _check(store: Store, rows: pa.Table, ledger: pa.Table, rules: RuleTable) -> 
     together = pa.concat_tables([rows.select(beside.schema.names).cast(beside.schema), beside])
     for table in (table.under(_options_of(rows)) for table in tables):
         gate = Gate(choose(table, _protecting(table)))
-        measures = by_rules(gate.judge(judge_tables(together)))
+        measures = by_rules(gate.judge(judged_tables(together)))
         if broken := sorted({measure.check.rule_id for measure in measures if not measure.success}):
             raise PrivacyError(_refusal(broken))
     for row in rows.select(["file_path", "sha256", "header"]).to_pylist():
@@ -280,9 +281,8 @@ def _refusal(rules: Sequence[str]) -> str:
 
 def _published_beside(store: Store, rows: pa.Table) -> pa.Table:
     """Read what is published of the studies: together they must still be of one patient, each instance once."""
-    names = [name for name in INSTANCES.names if name != "header"]
     where = {"StudyInstanceUID": pc.unique(rows["StudyInstanceUID"])}
-    beside = stored(store, layout.INSTANCES).read(names, where)
+    beside = stored(store, layout.INSTANCES).read(JUDGED, where)
     twice = pc.is_in(beside["SOPInstanceUID"], rows["SOPInstanceUID"].combine_chunks())
     return beside.filter(pc.invert(twice))
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from expectations.contracts import INSTANCES
+from expectations.contracts import INSTANCES, JUDGED
 from expectations.measures import Measure
 from expectations.rules import DEFAULT_RULES, Action, RuleTable, Scope, load_rules
 from tasks import layout
@@ -25,10 +25,10 @@ from tasks.history import newest_report, rules_key
 from tasks.layout import Staging
 from tasks.ledger.replay import withheld_instances
 from tasks.prepare import dead_runs
-from tasks.session import JUDGED
-from tasks.shadow import by_rules, choose, judge_tables, list_changed
+from tasks.shadow import by_rules, choose, list_changed
 from tasks.staged import parts
 from tasks.storage.store import Store
+from tasks.tables.aggregate import judged_tables
 from tasks.tables.buckets import Buckets, Links, contains, count_buckets, hash_column
 from tasks.target import stored
 
@@ -177,7 +177,7 @@ def _judge_all(store: Store, gates: _Gates, found: Difference) -> None:
 
 
 def _judge(rows: pa.Table, gates: _Gates, found: Difference) -> None:
-    tables = judge_tables(rows)
+    tables = judged_tables(rows)
     before, after = (list(by_rules(gate.judge(tables))) for gate in (gates.old, gates.new))
     for measures, is_after in ((before, False), (after, True)):
         for measure in measures:

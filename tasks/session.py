@@ -17,7 +17,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from expectations.contracts import INSTANCES
+from expectations.contracts import INSTANCES, JUDGED
 from expectations.measures import Measure
 from expectations.outcomes import GateResult
 from expectations.rules import Action
@@ -38,13 +38,12 @@ from tasks.quality import Tally
 from tasks.site.modalities import MODALITIES
 from tasks.staged import batch_ids, finished_reports, read_table, table_bytes, with_nulls
 from tasks.storage.store import Store
-from tasks.tables.aggregate import series_table, studies_table
+from tasks.tables.aggregate import judged_tables
 from tasks.tables.buckets import Buckets, Distinct, Links, count_buckets, hash_column
 
 if TYPE_CHECKING:
     from expectations.runner import Gate
 
-JUDGED = tuple(name for name in INSTANCES.names if name != "header")
 _ROWS = pa.schema(
     [pa.field("number", pa.int64())]
     + [pa.field(column.name, column.type) for column in INSTANCES.columns if column.name in JUDGED]
@@ -197,13 +196,8 @@ class Session:
         up[staged] = self.findings.up_for_release(numbers[staged])
         # Most often all are, and a filter would copy them.
         left = rows if up.all() else rows.filter(pa.array(up))
-        instances = pa.concat_tables([left, _beside(left, rows.filter(pa.array(~staged)))]).select(JUDGED)
-        tables = {
-            "instances": instances,
-            "series": series_table(instances),
-            "studies": studies_table(instances),
-        }
-        measures = gate.judge(tables)
+        together = pa.concat_tables([left, _beside(left, rows.filter(pa.array(~staged)))])
+        measures = gate.judge(judged_tables(together))
         self.flagged.add(hash_column(_list_flagged(measures)))
         withheld = {**find_withheld(measures), **dict.fromkeys(self.named, REASON)}
         if withheld:

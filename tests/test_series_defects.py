@@ -19,8 +19,9 @@ from tasks.audit import audit
 from tasks.deid.key import load_key
 from tasks.deid.pseudonyms import Pseudonyms
 from tasks.records import AuditReport
-from tasks.shadow import by_rules, judge_tables
+from tasks.shadow import by_rules
 from tasks.staged import decided_parts, parts
+from tasks.tables.aggregate import judged_tables
 from tests.builders import KEY_TEXT
 from tests.corpus import BUNDLED, SHARED
 from tests.plain import PlainRun
@@ -216,7 +217,7 @@ def judged(tmp_path_factory: pytest.TempPathFactory) -> Judged:
         instances = pa.concat_tables(list(parts(run.store, run.staging, "instances", None)))
         decided = [row for part in decided_parts(run.store, run.staging) for row in part.to_pylist()]
     broken: dict[str, set[str]] = {}
-    for measure in by_rules(Gate(load_rules()).judge(judge_tables(instances))):
+    for measure in by_rules(Gate(load_rules()).judge(judged_tables(instances))):
         for study in measure.broken:
             broken.setdefault(study, set()).add(measure.check.rule_id)
     reasons: dict[str, set[str | None]] = {}

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from expectations.contracts import SERIES, STUDIES, Contract
+from expectations.contracts import JUDGED, SERIES, STUDIES, Contract
 from tasks.tables.geometry import (
     Stacks,
     count_differing,
@@ -69,6 +69,12 @@ STUDIES_INPUT = (
 _STACK_MODALITIES = pa.array(["CT", "MR", "PT"])
 _SAME_COSINE = 2e-3
 _SAME_SPACING_MM = 1e-3
+
+
+def judged_tables(instances: pa.Table) -> dict[str, pa.Table]:
+    """Make the tables that the gate judges, by name, of all instances of some studies."""
+    judged = instances.select(JUDGED)
+    return {"instances": judged, "series": series_table(judged), "studies": studies_table(judged)}
 
 
 def series_table(instances: pa.Table) -> pa.Table:

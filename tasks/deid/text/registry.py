@@ -105,9 +105,6 @@ DETECTORS: tuple[Detector, ...] = (
         words.find_misread,
     ),
 )
-OTHER_IDS = ("beside-name", "invisible-character", "classifier", "not-settled")
-"""What is found once all detectors have run: words beside a name, characters nobody sees, what a model adds, and
-text that still holds something after being cleaned several times over."""
 
 
 def describe_detectors() -> list[tuple[str, str]]:

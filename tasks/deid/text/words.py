@@ -20,7 +20,6 @@ _MOST_CAMELS = 5
 _EPONYM_GAP = re.compile("[ '-]{1,2}|")
 _CAMEL = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 _MOST_DIGITS, _MOST_SINGLE_LETTERS = 6, 4
-_DIMENSION = re.compile(r"(?:[0-9]{1,4}(?:x|mm|cm|\*)?){2,4}")
 _SHORT_PARTS = read_list("words.short_parts")
 _MICRO = frozenset({"m", "g", "l", "s", "v", "a", "gy", "sv", "mol", "ci", "t"})
 """Units that are divided by a million."""
