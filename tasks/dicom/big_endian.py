@@ -12,7 +12,8 @@ from array import array
 from tasks.dicom.buffer import Buffer
 from tasks.dicom.dictionary import ALL_VRS, LONG_VRS
 from tasks.dicom.element import ByteSource
-from tasks.dicom.walk import Damage
+from tasks.dicom.values import STRING_VRS
+from tasks.dicom.walk import Damage, pattern_of_elements
 
 _WORD_CODES = {
     **dict.fromkeys(("US", "SS", "OW", "AT"), "H"),
@@ -21,6 +22,8 @@ _WORD_CODES = {
 }
 _UNDEFINED = 0xFFFFFFFF
 _COMMON_GROUPS = frozenset({0x0008, 0x0010, 0x0018, 0x0020, 0x0028})
+_SWALLOWED = pattern_of_elements(rb"(?:\0[\x02\x08\x10\x18\x20\x28\x32\x38\x40\x54]|\x7f\xe0)")
+"""Searched here, as text is not swapped: a length that is too long has eaten elements in the order of this syntax."""
 _BIG, _LITTLE = struct.Struct(">HH"), struct.Struct("<HH")
 
 
@@ -77,7 +80,10 @@ class _Swapper:
         self.out.append(_LITTLE.pack(*_BIG.unpack_from(self.data, position)) + VR.encode() + size)
         if VR == "SQ" or length == _UNDEFINED:
             return self._items(start, stop, depth, delimited=length == _UNDEFINED)
-        self.out.append(_swap_words(self.data[start:stop], VR))
+        value = self.data[start:stop]
+        if VR in STRING_VRS and _SWALLOWED.search(value):
+            raise Damage("STRUCTURE_LOST")
+        self.out.append(_swap_words(value, VR))
         return stop
 
     def _items(self, position: int, end: int, depth: int, *, delimited: bool) -> int:

@@ -33,11 +33,13 @@ _DELIMITERS = frozenset({_ITEM_END, _SEQUENCE_END})
 _TAG_LENGTH = struct.Struct("<HHL")
 _VR_BY_BYTES = {vr.encode(): vr for vr in ALL_VRS}
 
-_SWALLOWED = re.compile(
-    rb"(?:[\x02\x08\x10\x18\x20\x28\x32\x38\x40\x54]\0|\xe0\x7f)[\s\S]{2}(?:"
-    + b"|".join(sorted(vr.encode() for vr in ALL_VRS))
-    + rb")"
-)
+
+def pattern_of_elements(groups: bytes) -> re.Pattern[bytes]:
+    """Compile what finds the start of an explicit element; `groups` is the expression of the groups' two bytes."""
+    return re.compile(groups + rb"[\s\S]{2}(?:" + b"|".join(sorted(vr.encode() for vr in ALL_VRS)) + rb")")
+
+
+_SWALLOWED = pattern_of_elements(rb"(?:[\x02\x08\x10\x18\x20\x28\x32\x38\x40\x54]\0|\xe0\x7f)")
 """The start of an explicit element of a common group: text that contains one has eaten its neighbours."""
 
 _MOST_FINDINGS = 1000

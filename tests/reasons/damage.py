@@ -291,6 +291,7 @@ DAMAGES: dict[str, tuple[Callable[[], bytes], ...]] = {
     "STRUCTURE_LOST": (
         lambda: with_raw(explicit(0x00081040, "LO", b"", 60), before="StudyInstanceUID"),
         lambda: bytes(128) + b"DICM" + b"\xa5\x5a" * 500,
+        lambda: with_meta(BIG_ENDIAN) + b"\0\x08\0\x70LO\0\x1aACME\0\x10\0\x10PN\0\x0eDoerfler^Janet",
     ),
     "TOO_MANY_ELEMENTS": (too_many,),
     "TRAILING_DATA": (lambda: good() + bytes(1000), lambda: good() + good()),
