@@ -41,7 +41,8 @@ def is_worth_telling(report: RunReport) -> bool:
 def make_message(report: RunReport, plan: RunPlan) -> Message:
     """Say how a run ended in counts and rule ids, and where its report is."""
     failed = [rule.rule_id for rule in report.rules if not rule.success and rule.severity != "info"]
-    rules = list(dict.fromkeys([*report.withheld_by, *report.flagged_by, *failed]))
+    drifts = [drifted.rule_id for drifted in report.drifted]
+    rules = list(dict.fromkeys([*report.withheld_by, *report.flagged_by, *drifts, *failed]))
     ended = f"{report.published} published, {report.withheld} withheld, {report.quarantined} quarantined"
     more = f" and {len(rules) - _RULES} more" if len(rules) > _RULES else ""
     lines = [
@@ -51,7 +52,8 @@ def make_message(report: RunReport, plan: RunPlan) -> Message:
         f"Not as usual: {len(report.drifted)} metrics; changes proposed: {len(report.proposals)}.",
         open_store(plan.target, dict(plan.s3)).url(f"{layout.RUNS}/{report.run_id}/index.html"),
     ]
-    return Message(f"dicomflow: {report.outcome}", "\n".join(lines))
+    unusual = ", not as usual" if report.drifted else ""
+    return Message(f"dicomflow: {report.outcome}{unusual}", "\n".join(lines))
 
 
 @task(name="notify", cache_policy=NO_CACHE, persist_result=False)

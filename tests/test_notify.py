@@ -60,10 +60,18 @@ def test_a_message_has_counts_rule_ids_and_a_link() -> None:
         drifted=(DRIFT,),
     )
     subject, body = make_message(report, PLAN)
-    assert subject == "dicomflow: partly withheld"
+    assert subject == "dicomflow: partly withheld, not as usual"
     assert "9 listed: 7 published, 2 withheld" in body
     assert "R094, R067." in body
     assert body.endswith(f"file:///target/docs/runs/{report.run_id}/index.html")
+
+
+def test_a_drift_is_told_though_all_was_published() -> None:
+    subject, body = make_message(make_report(published=7, drifted=(DRIFT,)), PLAN)
+    assert subject == "dicomflow: published, not as usual"
+    assert "Rules broken: R094." in body
+    assert "Not as usual: 1 metrics" in body
+    assert "KVP" not in body
 
 
 def test_only_runs_that_somebody_should_look_at_are_told() -> None:
