@@ -20,8 +20,8 @@ from tasks.layout import Staging
 from tasks.lineage.names import name_events_file
 from tasks.quality import VOLUME
 from tasks.reasons import REASONS
-from tasks.records import Drifted, ElementSensitivity, RunPlan, RunReport
-from tasks.site.history import RunSummary, Trend, Unfinished, Unit, summarize_run
+from tasks.records import Drifted, ElementSensitivity, Release, RunPlan, RunReport
+from tasks.site.history import ReleasedStudies, RunSummary, Trend, Unfinished, Unit, summarize_run
 from tasks.site.pages import Evidence, RunStory, frame_files, run_files, site_files
 from tasks.site.review import NO_REVIEW, Review
 from tasks.staged import dump_record, load_record
@@ -32,6 +32,7 @@ _BAND = 3.0
 
 REVIEW_NAME = "review.json"
 VALIDATION = "validation"
+LAST_RELEASES = 100
 LAST_ATTEMPTS = 30
 """Attempts at runs that are looked at for those that did not finish."""
 
@@ -56,7 +57,8 @@ def write_docs(
     store.write(rules_key(plan.run_id), store.read(staging.rules))
     store.write(report_key(plan.run_id), dump_record(report))
     history = [summarize_run(past) for past in read_reports(store)]
-    _upload(store, site_files(_tell(store, report, review, history), history, _list_unfinished(store)))
+    story = _tell(store, report, review, history)
+    _upload(store, site_files(story, history, _list_unfinished(store), _list_released(store)))
 
 
 def _trace(store: Store, plan: RunPlan, report: RunReport) -> tuple[Trend, ...]:
@@ -111,10 +113,29 @@ def rewrite_docs(store: Store) -> int:
             "This target has no report of a run. Check the path, or run `dicomflow clean SOURCE TARGET`."
         )
     history = [summarize_run(report) for report in reports]
-    _upload(store, frame_files(history, _list_unfinished(store), target=reports[-1].target))
+    rewrite_index(store)
     for report in reports:
         _upload(store, run_files(_tell(store, report, _read_review(store, report.run_id), history)))
     return len(reports)
+
+
+def rewrite_index(store: Store) -> None:
+    """Write again the pages that belong to no run; none where no run has left a report."""
+    reports = read_reports(store)
+    if reports:
+        history = [summarize_run(report) for report in reports]
+        target, unfinished, released = reports[-1].target, _list_unfinished(store), _list_released(store)
+        _upload(store, frame_files(history, unfinished, released, target=target))
+
+
+def _list_released(store: Store) -> list[ReleasedStudies]:
+    """List the last decisions of people, the newest first."""
+    keys = sorted(store.list(layout.RELEASES), reverse=True)[:LAST_RELEASES]
+    decisions = [load_record(Release, store.read(key)) for key in keys]
+    return [
+        ReleasedStudies(one.decided_at, one.who, one.studies, one.instances, one.withheld_by)
+        for one in decisions
+    ]
 
 
 def _tell(store: Store, report: RunReport, review: Review, history: list[RunSummary]) -> RunStory:

@@ -353,6 +353,33 @@ class Proposal:
 
 
 @dataclass(frozen=True, slots=True)
+class Release:
+    """A person's decision to publish what a rule withheld.
+
+    Attributes
+    ----------
+    studies
+        Their UIDs as published.
+    who
+        Name of the account that ran the command, or what it was told.
+    withheld_by
+        Rules that had withheld them.
+    done
+        Whether it was carried out to its end.
+    """
+
+    release_id: str
+    studies: tuple[str, ...]
+    who: str
+    reason: str
+    decided_at: str
+    withheld_by: tuple[str, ...]
+    instances: int
+    rules_digest: str
+    done: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class AuditReport:
     """Whether the run may be published, and each rule's result; once it is staged, the run is only rolled forward."""
 

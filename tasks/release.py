@@ -14,8 +14,11 @@ from __future__ import annotations
 
 import hashlib
 import re
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -28,12 +31,18 @@ from tasks.deid.actions import OPTIONS
 from tasks.dicom.buffer import Buffer
 from tasks.dicom.json_model import header_json
 from tasks.dicom.reader import read_header
+from tasks.docs import rewrite_index
 from tasks.errors import ConfigurationError, PrivacyError
+from tasks.history import newest_report
 from tasks.hold import hold
 from tasks.layout import Staging
+from tasks.lineage.events import LineageRun, studies_released
+from tasks.lineage.facets import PublishedTable
+from tasks.lineage.names import name_events_file
+from tasks.lineage.write import send_events, write_events
 from tasks.prepare import dead_runs, new_run_id, read_rules
 from tasks.publish import publish_summaries
-from tasks.records import Reject, State, utc_now
+from tasks.records import Reject, Release, State, utc_now
 from tasks.settings import Settings
 from tasks.shadow import by_rules, choose
 from tasks.staged import dump_record, load_record, scratch_folder
@@ -41,7 +50,7 @@ from tasks.storage.lease import check_fence
 from tasks.storage.store import Store
 from tasks.tables.aggregate import judged_tables
 from tasks.tables.buckets import hash_column
-from tasks.target import open_target, stored
+from tasks.target import CONTRACTS, PUBLISHED_TABLES, open_target, stored
 
 PROTECTING = "data-protection"
 """Owner of the rules that no person overrules."""
@@ -53,33 +62,6 @@ _RULE = re.compile(r"R[0-9]{3}")
 
 RELEASED = "release"
 """How the ledger calls the kind of run that a release is."""
-
-
-@dataclass(frozen=True, slots=True)
-class Release:
-    """One decision of a person.
-
-    Attributes
-    ----------
-    studies
-        Their UIDs as published.
-    who
-        Name of the account that ran the command, or what it was told.
-    withheld_by
-        Rules that had withheld them.
-    done
-        Whether it was carried out to its end.
-    """
-
-    release_id: str
-    studies: tuple[str, ...]
-    who: str
-    reason: str
-    decided_at: str
-    withheld_by: tuple[str, ...]
-    instances: int
-    rules_digest: str
-    done: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +110,7 @@ def release(settings: Settings, studies: Sequence[str], *, reason: str, who: str
                 "A run over this target is unfinished. Run the same `dicomflow clean` again, then release."
             )
         for unfinished in _unfinished(store):
-            _carry_out(store, unfinished, fence)
+            _carry_out(settings, store, unfinished, fence)
         wanted = tuple(dict.fromkeys(studies))
         ledger = _read_withheld(store, wanted)
         open_studies = tuple(
@@ -152,7 +134,7 @@ def release(settings: Settings, studies: Sequence[str], *, reason: str, who: str
             rules_digest=rules.digest,
         )
         store.write(_key(decision), dump_record(decision))
-        _carry_out(store, decision, fence)
+        _carry_out(settings, store, decision, fence)
         return Released(decision.release_id, open_studies, len(rows), settled)
 
 
@@ -302,7 +284,7 @@ def _withheld_place(file_path: str) -> str:
     return f"{layout.WITHHELD_DICOM}/{file_path.removeprefix(f'{layout.PUBLISHED_DICOM}/')}"
 
 
-def _carry_out(store: Store, decision: Release, fence: int) -> None:
+def _carry_out(settings: Settings, store: Store, decision: Release, fence: int) -> None:
     """Do what was decided: files, rows, series and studies, the ledger last; each step safe to run again."""
     ledger = _read_withheld(store, decision.studies)
     if len(ledger):
@@ -320,7 +302,32 @@ def _carry_out(store: Store, decision: Release, fence: int) -> None:
         store.delete_tree(Staging(decision.release_id).naming)
         check_fence(store, layout.LEASE, fence)
         stored(store, layout.LEDGER).append(_ledger_rows(ledger, decision), decision.release_id)
+    _write_lineage(settings, store, decision)
+    rewrite_index(store)
     store.write(_key(decision), dump_record(replace(decision, done=True)))
+
+
+def _write_lineage(settings: Settings, store: Store, decision: Release) -> None:
+    source = newest_report(store)
+    run = LineageRun(
+        run_id=decision.release_id,
+        target=settings.target,
+        source_ref=source.source_ref if source else "",
+        prefect_version=version("prefect"),
+        dicomflow_version=version("dicomflow"),
+    )
+    commits = {key: stored(store, key).find_commit(decision.release_id) for key in PUBLISHED_TABLES}
+    published = [
+        PublishedTable(CONTRACTS[key], **commit._asdict())
+        for key, commit in commits.items()
+        if commit is not None
+    ]
+    event = studies_released(run, decision.decided_at, decision.withheld_by, published, decision.instances)
+    with tempfile.TemporaryDirectory(prefix="dicomflow-") as folder:
+        path = Path(folder) / "events.ndjson"
+        if write_events([event], path):
+            store.write(name_events_file(decision.release_id), path.read_bytes())
+    send_events([event], url=settings.lineage_url)
 
 
 def _ledger_rows(withheld: pa.Table, decision: Release) -> pa.Table:

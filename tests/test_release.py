@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import orjson
 import pytest
 import yaml
 
@@ -11,9 +12,9 @@ from tasks import layout, release
 from tasks.audit import audit
 from tasks.emit import emit
 from tasks.errors import ConfigurationError, PrivacyError
+from tasks.lineage.names import name_events_file
 from tasks.publish import publish
-from tasks.records import Selection, State
-from tasks.release import Release
+from tasks.records import Release, Selection, State
 from tasks.staged import load_record
 from tasks.target import stored
 from tests.builders import write_study
@@ -86,6 +87,18 @@ def test_a_person_releases_a_study_once_and_it_is_written_down(withheld: tuple[P
     assert [(row["state"], row["reason"], row["run_kind"]) for row in newest] == [
         (str(State.PUBLISHED), "R041", "release")
     ] * 2
+    page = run.store.read(f"{layout.DOCS}/index.html").decode()
+    assert [said in page for said in ("Released by a person", "reviewer", study, "R041")] == [True] * 4
+    assert "Phantom" not in page
+    (event,) = map(orjson.loads, run.store.read(name_events_file(decision.release_id)).splitlines())
+    assert (event["job"]["name"], event["eventType"]) == ("release", "COMPLETE")
+    assert {tag["key"]: tag["value"] for tag in event["run"]["facets"]["tags"]["tags"]} == {
+        "kind": "release",
+        "overruled": "R041",
+    }
+    rows = {one["name"].rsplit("/", 1)[-1]: one["outputFacets"] for one in event["outputs"]}
+    assert rows["instances"]["outputStatistics"]["rowCount"] == 2
+    assert "reviewer" not in str(event)
     again = release.release(run.settings, [study], reason="Once more", who="reviewer")
     assert (again.release_id, again.studies, again.unchanged) == ("", (), (study,))
     assert len(decisions(run)) == 1

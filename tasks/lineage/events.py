@@ -35,11 +35,12 @@ from openlineage.client.facet_v2 import (
 
 from expectations.contracts import INSTANCES, SERIES, STUDIES
 from tasks.errors import ContractError
-from tasks.layout import PUBLISHED, STAGING
+from tasks.layout import PUBLISHED, STAGING, WITHHELD_INSTANCES
 from tasks.lineage import facets
 from tasks.lineage.names import (
     BATCH_JOB,
     JOB_NAMESPACE,
+    RELEASE_JOB,
     RUN_JOB,
     DatasetName,
     name_batch_run,
@@ -56,6 +57,9 @@ RUN_WITHHELD = "RUN_WITHHELD"
 _CODE = re.compile(r"[A-Z][A-Z0-9_]{1,63}")
 _RUN_TEXT = "Reads DICOM, cleans and de-identifies it, and publishes the studies that pass the gate."
 _BATCH_TEXT = "Reads, cleans, de-identifies and stages one batch of source objects."
+
+
+_RELEASE_TEXT = "Publishes studies that a rule withheld, on the word of a person."
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +172,35 @@ def run_failed(run: LineageRun, at: str, code: str) -> RunEvent:
         run=_run(run, _error(code)),
         job=_run_job(),
         inputs=[facets.describe_source(run.source)],
+    )
+
+
+def studies_released(
+    run: LineageRun, at: str, overruled: Sequence[str], published: Sequence[facets.PublishedTable], files: int
+) -> RunEvent:
+    """Say that a person released studies which these rules had withheld; who, and why, does not leave the target.
+
+    Parameters
+    ----------
+    run
+        The release, under its own id.
+    files
+        Number of cleaned files that were published.
+    """
+    said = {"kind": "release", "overruled": " ".join(overruled)}
+    tags = [tags_run.TagsRunFacetFields(name, value, source="DICOMFLOW") for name, value in said.items()]
+    outputs = [
+        facets.describe_staged(run.published(table.contract.name), table.rows, table.size_bytes)
+        for table in published
+    ]
+    outputs.append(facets.describe_staged(run.published("dicom"), files, 0))
+    return RunEvent(
+        eventType=RunState.COMPLETE,
+        eventTime=at,
+        run=_run(run, {"tags": tags_run.TagsRunFacet(tags)}),
+        job=Job(JOB_NAMESPACE, RELEASE_JOB, facets=_job_facets("TASK", _RELEASE_TEXT)),
+        inputs=[InputDataset(*name_target(run.target, WITHHELD_INSTANCES))],
+        outputs=outputs,
     )
 
 

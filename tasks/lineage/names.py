@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 JOB_NAMESPACE = "dicomflow"
 RUN_JOB = "clean"
 BATCH_JOB = "clean.process"
+RELEASE_JOB = "release"
 SOURCE_NAMESPACE = "dicomflow://source"
 
 _SOURCE_REF = re.compile(r"[0-9a-f]{32}")

@@ -76,6 +76,25 @@ class Unfinished:
 
 
 @dataclass(frozen=True, slots=True)
+class ReleasedStudies:
+    """What a person released; why, in words, is kept where the withheld data is, for it may say anything.
+
+    Attributes
+    ----------
+    who
+        Account, or what it was told.
+    rules
+        Ids of the rules that had withheld the studies.
+    """
+
+    at: str
+    who: str
+    studies: tuple[str, ...]
+    instances: int
+    rules: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Trend:
     """A figure over the runs of a target, oldest first, and the band it is expected in.
 

@@ -18,7 +18,7 @@ from tasks.errors import ContractError
 from tasks.records import RunReport
 from tasks.site import charts, tabulate, wording
 from tasks.site.formats import format_count, format_seconds, format_share, seconds_between
-from tasks.site.history import RunSummary, Unfinished, trace_runs
+from tasks.site.history import ReleasedStudies, RunSummary, Unfinished, trace_runs
 from tasks.site.modalities import fold_modalities
 from tasks.site.render import load_languages, load_stylesheet, render
 from tasks.site.review import NO_REVIEW, Review
@@ -162,6 +162,7 @@ def render_index(
     *,
     target: str = "",
     unfinished: Sequence[Unfinished] = (),
+    released: Sequence[ReleasedStudies] = (),
 ) -> str:
     """Render the history of a target's runs, in whatever order they come.
 
@@ -171,6 +172,8 @@ def render_index(
         The target as its users name it, for the heading.
     unfinished
         The last attempts that left no report, newest first.
+    released
+        What people released, newest first.
     """
     runs = _order(history)
     trend = charts.chart_trend(runs, language)
@@ -191,6 +194,7 @@ def render_index(
         else [],
         total=len(runs),
         unfinished=tabulate.tabulate_unfinished(unfinished, language),
+        released=tabulate.tabulate_released(released, language),
         trend=trend,
         trend_runs=min(len(runs), charts.TREND_RUNS),
         trends=draw_trends(trace_runs(runs), language),
@@ -225,7 +229,10 @@ def render_data_dictionary(
 
 
 def site_files(
-    story: RunStory, history: Sequence[RunSummary], unfinished: Sequence[Unfinished] = ()
+    story: RunStory,
+    history: Sequence[RunSummary],
+    unfinished: Sequence[Unfinished] = (),
+    released: Sequence[ReleasedStudies] = (),
 ) -> dict[str, bytes]:
     """Make every file of the site that a run writes, by its path below `docs/`.
 
@@ -241,11 +248,15 @@ def site_files(
     """
     if story.report.run_id not in {run.run_id for run in history}:
         raise ContractError("the history lacks the run being reported")
-    return frame_files(history, unfinished, target=story.report.target) | run_files(story)
+    return frame_files(history, unfinished, released, target=story.report.target) | run_files(story)
 
 
 def frame_files(
-    history: Sequence[RunSummary], unfinished: Sequence[Unfinished] = (), *, target: str
+    history: Sequence[RunSummary],
+    unfinished: Sequence[Unfinished] = (),
+    released: Sequence[ReleasedStudies] = (),
+    *,
+    target: str,
 ) -> dict[str, bytes]:
     """Make the files that belong to no run: history, data dictionary, stylesheet."""
     for run in history:
@@ -254,7 +265,7 @@ def frame_files(
     pages = {}
     for language in load_languages():
         pages[language.name_page("index.html")] = render_index(
-            runs, language, target=target, unfinished=unfinished
+            runs, language, target=target, unfinished=unfinished, released=released
         )
         pages[language.name_page("data-dictionary.html")] = render_data_dictionary(language)
         if len(runs) > SHOWN_RUNS:

@@ -26,7 +26,7 @@ from tasks.site.formats import (
     format_type,
     seconds_between,
 )
-from tasks.site.history import RunSummary, Unfinished
+from tasks.site.history import ReleasedStudies, RunSummary, Unfinished
 from tasks.site.modalities import MODALITIES, fold_modalities
 from tasks.site.wording import ENDS, OUTCOMES, PHASES, STATES, Phrase
 
@@ -114,6 +114,24 @@ def tabulate_unfinished(attempts: Sequence[Unfinished], language: Language = ENG
         tuple(
             (format_moment(attempt.started_at, language), ENDS[attempt.ended], attempt.error or NONE)
             for attempt in attempts
+        ),
+    )
+
+
+def tabulate_released(releases: Sequence[ReleasedStudies], language: Language = ENGLISH) -> Table:
+    """List what people released, in the order given: one row a study."""
+    return Table(
+        "Released by a person",
+        (
+            Heading("When"),
+            Heading("Who"),
+            Heading("Study", "code"),
+            Heading("Rules overruled", "code"),
+        ),
+        tuple(
+            (format_moment(one.at, language), one.who, study, ", ".join(one.rules))
+            for one in releases
+            for study in one.studies
         ),
     )
 
