@@ -59,16 +59,19 @@ def simulate(count: int, folder: Path) -> dict[str, Any]:
     template = make_template(SEED, folder)
     settings = Settings(source=str(folder), target=str(folder.with_name(folder.name + "-target")))
     plan = replace(make_plan(settings), run_id=new_run_id(), attempt=new_run_id())
-    # What is left of a child that does nothing is what all of them start with.
-    taken = {
-        "nothing": _in_child(lambda: None),
-        "discover": _in_child(lambda: _discover(plan, settings, count)),
+    steps: dict[str, Callable[[], None]] = {
+        "nothing": lambda: None,  # what all children start with
+        "discover": lambda: _discover(plan, settings, count),
+        "stage": lambda: _stage(plan, template),
+        "settle": lambda: _settle(plan),
+        "publish": lambda: publish.fn(plan),
+        "emit": lambda: _emit(plan, count),
+        "second night": lambda: _look_again(replace(plan, run_id=new_run_id()), count),
     }
-    _in_child(lambda: _stage(plan, template))
-    taken["settle"] = _in_child(lambda: _settle(plan))
-    taken["publish"] = _in_child(lambda: publish.fn(plan))
-    taken["emit"] = _in_child(lambda: _emit(plan, count))
-    taken["second night"] = _in_child(lambda: _look_again(replace(plan, run_id=new_run_id()), count))
+    taken = {}
+    for name, step in steps.items():
+        taken[name] = _in_child(step)
+        sys.stderr.write(f"{name}: {taken[name]}\n")
     store = open_store(plan.target, {})
     bytes_of = {
         key: sum(size for _, size in store.list_sizes(key)) for key in (layout.LEDGER, layout.INSTANCES)
@@ -154,7 +157,7 @@ def _settle(plan: RunPlan) -> None:
 
 
 def _emit(plan: RunPlan, count: int) -> None:
-    emit_module.leave_artifact = lambda _report: None
+    emit_module.leave_artifact = lambda report: None  # noqa: ARG005
     store = open_store(plan.target, {})
     verdict = load_record(AuditReport, store.read(Staging(plan.run_id).audit))
     report = emit_module.emit.fn(plan, verdict, {})

@@ -10,7 +10,9 @@ import pytest
 from tasks.ledger.batching import MAX_BATCHES
 from tasks.ledger.ledger import Marks
 from tasks.ledger.objects import DIGEST_TYPE
-from tasks.storage import s3_source
+from tasks.storage import s3_listing, s3_source
+from tasks.storage.kept_listing import PART_OBJECTS
+from tasks.storage.s3_budget import MOST_AT_ONCE
 from tasks.tables.file_format import FILE_BYTES
 from tests.infra.files import read
 
@@ -58,8 +60,8 @@ def test_every_quotient_and_product_is_right() -> None:
         assert _number(seconds) == pytest.approx(exact, abs=0.51)
         assert float(hours) == pytest.approx(exact / 3600, abs=0.051)
     for exact, quoted in (
-        (100 * MILLION * 0.03 / 16, 187_500),
-        (187_500 / 3600, 52.1),
+        (100 * MILLION * 0.03 / MOST_AT_ONCE, 93_750),
+        (93_750 / 3600, 26.0),
         (100 * MILLION / 3500, 28_571),
         (100_000 * 0.15 / 3600, 4.2),
         (4 * MILLION * 0.03 / 10_000, 12),
@@ -108,5 +110,8 @@ def test_the_limits_are_those_of_the_code() -> None:
     assert f"at most {MAX_BATCHES:,} of them" in PLAN
     assert FILE_BYTES == 128 << 20
     assert round(100 * MILLION * 114 / FILE_BYTES) == 85
+    assert f"copies, {MOST_AT_ONCE} in flight" in PLAN
+    assert f"in {s3_listing._SHARDS} shards" in PLAN
+    assert f"every {PART_OBJECTS:,} objects a part" in PLAN
     assert "of up to 16 MiB" in PLAN
     assert s3_source._BLOCK_BYTES == 16 << 20
