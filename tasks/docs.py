@@ -74,7 +74,11 @@ def _trace(store: Store, plan: RunPlan, report: RunReport) -> tuple[Trend, ...]:
         if metric is not None and row[metric] is not None:
             scale = 1.0 if metric == "records" else 100.0
             points[key].append((row["recorded_at"].isoformat(), scale * float(row[metric])))
-    return tuple(_trace_one(key, wanted.get(key), found) for key, found in sorted(points.items()))
+    return tuple(
+        _trace_one(key, wanted.get(key), found)
+        for key, found in sorted(points.items())
+        if len(found) > 1  # what was met for the first time has no history to be laid beside
+    )
 
 
 def _trace_one(
@@ -83,7 +87,7 @@ def _trace_one(
     rule, _, column, modality = key
     metric = "records" if drifted is None else drifted.metric
     where = " ".join(part for part in (rule if rule.startswith("R") else "", column, modality) if part)
-    title = f"{metric.replace('_', ' ')}: {where or 'all'}"
+    title = f"{metric.replace('_', ' ')}: {where or 'without a modality'}"
     if drifted is None:
         return Trend("", title, "objects", tuple(points))
     unit: Unit = "objects" if metric == "records" else "percent"

@@ -11,10 +11,14 @@ from expectations.rules import DEFAULT_RULES
 from tasks import emit as emit_module
 from tasks import layout
 from tasks.audit import audit
+from tasks.docs import REVIEW_NAME
 from tasks.emit import emit
 from tasks.history import read_quality, read_reports
 from tasks.publish import publish
 from tasks.records import AuditReport, Effect, Outcome, RunReport
+from tasks.site.review import Review
+from tasks.staged import load_record
+from tasks.storage.store import open_store
 from tasks.target import stored
 from tests.builders import ct_instance, part10
 from tests.plain import PlainRun
@@ -139,9 +143,13 @@ def test_a_proposal_that_is_put_into_the_table_answers_the_drift_in_the_next_run
 def test_run_whose_images_lost_their_place_is_withheld_once_there_is_a_history(
     tmp_path: Path, few_rules: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    store = open_store(str(tmp_path / "target"), {})
     for run in range(1, 4):
         fill(tmp_path / "source", run)
-        assert not run_once(tmp_path, few_rules, monkeypatch)[0].run_withheld
+        verdicts, report = run_once(tmp_path, few_rules, monkeypatch)
+        assert not verdicts.run_withheld
+        review = load_record(Review, store.read(f"{layout.RUNS}/{report.run_id}/{REVIEW_NAME}"))
+        assert {len(trend.points) for trend in review.trends} == ({run} if run > 1 else set())
     fill(tmp_path / "source", 4, ImagePositionPatient=None)
     verdicts, report = run_once(tmp_path, few_rules, monkeypatch)
     assert (verdicts.run_withheld, verdicts.run_failed_rules) == (True, ("R099",))

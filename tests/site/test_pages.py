@@ -236,6 +236,12 @@ def test_an_empty_source_makes_a_page_without_a_division_by_it(site: Site) -> No
     assert "The sum adds up." in page.words
 
 
+def test_a_first_run_has_no_history_to_show(site: Site) -> None:
+    one, two = (read_page(render_index(site.history[:count])) for count in (1, 2))
+    assert "History" not in [node.words for node in one.all("h2")]
+    assert "History" in [node.words for node in two.all("h2")]
+
+
 def test_the_history_is_newest_first_whatever_order_it_comes_in(site: Site) -> None:
     page = render_index(site.history)
     assert page == render_index(site.history[::-1])
