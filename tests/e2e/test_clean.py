@@ -214,6 +214,7 @@ MOMENTS = {
 """What a run has just written when it is killed, in the order of its steps."""
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("moments", [list(MOMENTS)[::2], list(MOMENTS)[1::2]], ids=", ".join)
 def test_a_run_killed_again_and_again_ends_as_if_nothing_had_happened(
     reference: Place, tmp_path: Path, moments: list[str]
