@@ -352,7 +352,7 @@ def _sweep(store: Store, dead: list[RunPlan]) -> None:
         store.delete_tree(orphan)
     for probe in store.list(PROBES):
         store.delete(probe)
-    for place in (layout.RESTRICTED, layout.ATTEMPTS, layout.STAGING):
+    for place in (layout.RESTRICTED, layout.ATTEMPTS, layout.STAGING, PROBES):
         # The first and the last that a run writes: killed there, nothing else tells of it.
         store.sweep(place, older_than_seconds=0, deep=False)
     if dead or orphans:

@@ -69,6 +69,7 @@ def test_what_killed_writers_left_is_swept_when_a_run_begins(settings: Settings)
         target / "docs" / ".dicomflow-0123",
         target / "restricted" / ".dicomflow-4567",
         target / "staging" / "probes" / "89ab",
+        target / "staging" / "probes" / ".dicomflow-cdef",
     ]
     kept = target / "docs" / "index.html"
     for path in (*left, kept):
