@@ -214,10 +214,14 @@ class Session:
         return self.withheld_by.index(rule_id)
 
     def write_decisions(self, result: GateResult) -> None:
-        """Write down, batch by batch, how each object ends; the first rule that withheld is the reason."""
+        """Write down, batch by batch, how each object ends; the first rule that withheld is the reason.
+
+        A run that is withheld leaves a study the reason it has of its own: a person may release what only the run
+        broke, and never a study in which an identifier is left.
+        """
         numbers: Numbers = np.arange(self.objects)
         if result.run_withheld:
-            up = self.findings.up_for_release(numbers)
+            up = self.findings.up_for_release(numbers) & (self.findings.rules < 0)
             self.findings.rules[up] = self._rule(result.run_withheld_by[0])
         rules = dict(enumerate(self.withheld_by))
         for number, first in enumerate(self.first[:-1]):

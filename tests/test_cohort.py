@@ -90,3 +90,31 @@ def test_patients_named_by_common_words_hold_nobody_back(
     reasons, left, _ = end(tmp_path, monkeypatch)
     assert set(reasons.values()) == {None}
     assert left == []
+
+
+RULES = """\
+extends: shipped
+rules:
+- {id: R041, title: CT has a tube voltage, description: d, severity: critical, scope: instance, owner: o, version: 2,
+   condition: {Modality: [CT]}, expectation: expect_column_values_to_not_be_null, column: KVP}
+- {id: R900, title: A small run, description: d, severity: critical, scope: run, owner: o, version: 1,
+   expectation: expect_column_values_to_be_between, column: listed, kwargs: {max_value: %d}}
+"""
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize(
+    ("most", "others"), [(100, None), (1, "R900")], ids=["a run", "a run that is withheld"]
+)
+def test_an_identifier_that_is_left_outweighs_what_a_rule_says_of_the_study_and_of_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int, others: str | None
+) -> None:
+    other = {"PatientName": "Quist^Ola", "PatientID": "MRN-8000099"}
+    write_study(tmp_path / "source", study=9, patient=1, instances=1)
+    write_study(tmp_path / "source", study=1, instances=1, **other, **texts("DOERFLER"))
+    write_study(tmp_path / "source", study=2, instances=1, **other, **texts("DOERFLER"), KVP=None)
+    write_study(tmp_path / "source", study=3, instances=1, **other, KVP=None)
+    (tmp_path / "rules.yaml").write_text(RULES % most)
+    reasons, left, _ = end(tmp_path, monkeypatch, options={"rules": str(tmp_path / "rules.yaml")})
+    assert sorted(map(str, reasons.values())) == sorted(["IDENTIFIER_LEFT"] * 2 + ["R041", str(others)])
+    assert len({row["source_ref"] for row in left}) == 2
