@@ -68,10 +68,12 @@ def begin_attempt(store: Store, plan: RunPlan, flow_run_id: str | None) -> None:
         store.write(key, dump_record(Begun(plan.attempt, plan.run_id, plan.kind, utc_now(), flow_run_id)))
 
 
-def end_attempt(store: Store, attempt_id: str, state: Ended, error: str = "") -> None:
-    """Write how an attempt ended, if it ever began; what was said first stands."""
-    if store.exists(_key(attempt_id, "begun")):
-        store.write_create(_key(attempt_id, "ended"), dump_record(End(state, utc_now(), error)))
+def end_attempt(store: Store, attempt_id: str, state: Ended, error: str = "") -> bool:
+    """Write how an attempt ended, if it ever began, and tell whether it did; what was said first stands."""
+    if not store.exists(_key(attempt_id, "begun")):
+        return False
+    store.write_create(_key(attempt_id, "ended"), dump_record(End(state, utc_now(), error)))
+    return True
 
 
 def bury_dead(store: Store) -> tuple[Begun, ...]:

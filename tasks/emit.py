@@ -6,13 +6,10 @@ written again, so a run that dies on the last metre tells the same story when it
 
 from __future__ import annotations
 
-import tempfile
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
-from importlib.metadata import version
-from pathlib import Path
 
 import httpx
 from prefect import task
@@ -29,8 +26,6 @@ from tasks.hold import check_held
 from tasks.layout import Staging
 from tasks.lineage.events import LineageRun, batch_completed, batch_started, run_ended, run_started
 from tasks.lineage.facets import AuditedTable, PublishedFiles, PublishedTable
-from tasks.lineage.names import name_events_file
-from tasks.lineage.write import send_events, write_events
 from tasks.prepare import remove_staging
 from tasks.records import AuditReport, BatchReport, Listing, Outcome, RunPlan, RunReport, State, utc_now
 from tasks.sensitivity import rate_elements
@@ -39,6 +34,7 @@ from tasks.staged import finished_reports, load_record
 from tasks.storage.requests import count_requests_of_process
 from tasks.storage.store import Store, open_store
 from tasks.target import CONTRACTS, PUBLISHED_TABLES, stored
+from tasks.tell_lineage import tell_lineage
 from tasks.totals import Totals
 
 _SETTLED_WELL = frozenset({State.PUBLISHED, State.DUPLICATE})
@@ -156,8 +152,6 @@ def _write_lineage(
         run_id=plan.run_id,
         target=plan.target,
         source_ref=plan.source_ref,
-        prefect_version=version("prefect"),
-        dicomflow_version=version("dicomflow"),
         masked_tags=masked_tags(plan.profile),
         kind=plan.kind,
         profile=profile.name,
@@ -174,11 +168,7 @@ def _write_lineage(
     events = [run_started(run, plan.started_at), ended]
     for batch in batches:
         events += [batch_started(run, batch.batch_id, batch.started_at), batch_completed(run, batch)]
-    with tempfile.TemporaryDirectory(prefix="dicomflow-") as folder:
-        path = Path(folder) / "events.ndjson"
-        if write_events(events, path):
-            store.write(name_events_file(plan.run_id), path.read_bytes())
-    send_events(events, url=plan.lineage_url)
+    tell_lineage(store, plan.run_id, events, plan.lineage_url)
 
 
 def _published(store: Store, run_id: str) -> tuple[PublishedTable, ...]:

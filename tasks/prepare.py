@@ -46,6 +46,7 @@ from tasks.storage.store import Store, open_store
 from tasks.storage.uris import S3Place, check_apart, file_uri, parse_place
 from tasks.tables.delta import check_address
 from tasks.target import open_target
+from tasks.tell_lineage import tell_failure
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +130,8 @@ def _ended(store: Store, plans: Sequence[RunPlan]) -> Iterator[None]:
     finally:
         with suppress(PipelineError):  # a target that cannot be written is why it failed, most likely
             for plan in plans:
-                end_attempt(store, plan.attempt, state, error)
+                if end_attempt(store, plan.attempt, state, error) and state is Ended.FAILED:
+                    tell_failure(store, plan, error)
 
 
 def new_run_id() -> str:

@@ -14,11 +14,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from importlib.metadata import version
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -38,8 +35,6 @@ from tasks.hold import hold
 from tasks.layout import Staging
 from tasks.lineage.events import LineageRun, studies_released
 from tasks.lineage.facets import PublishedTable
-from tasks.lineage.names import name_events_file
-from tasks.lineage.write import send_events, write_events
 from tasks.prepare import dead_runs, new_run_id, read_rules
 from tasks.publish import publish_summaries
 from tasks.records import Reject, Release, State, utc_now
@@ -51,6 +46,7 @@ from tasks.storage.store import Store
 from tasks.tables.aggregate import judged_tables
 from tasks.tables.buckets import hash_column
 from tasks.target import CONTRACTS, PUBLISHED_TABLES, open_target, stored
+from tasks.tell_lineage import tell_lineage
 
 PROTECTING = "data-protection"
 """Owner of the rules that no person overrules."""
@@ -313,8 +309,6 @@ def _write_lineage(settings: Settings, store: Store, decision: Release) -> None:
         run_id=decision.release_id,
         target=settings.target,
         source_ref=source.source_ref if source else "",
-        prefect_version=version("prefect"),
-        dicomflow_version=version("dicomflow"),
     )
     commits = {key: stored(store, key).find_commit(decision.release_id) for key in PUBLISHED_TABLES}
     published = [
@@ -323,11 +317,7 @@ def _write_lineage(settings: Settings, store: Store, decision: Release) -> None:
         if commit is not None
     ]
     event = studies_released(run, decision.decided_at, decision.withheld_by, published, decision.instances)
-    with tempfile.TemporaryDirectory(prefix="dicomflow-") as folder:
-        path = Path(folder) / "events.ndjson"
-        if write_events([event], path):
-            store.write(name_events_file(decision.release_id), path.read_bytes())
-    send_events([event], url=settings.lineage_url)
+    tell_lineage(store, decision.release_id, [event], settings.lineage_url)
 
 
 def _ledger_rows(withheld: pa.Table, decision: Release) -> pa.Table:

@@ -8,11 +8,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import orjson
 import pytest
 
 from flows.show import find_unfinished
 from tasks.attempts import Ended, begin_attempt, read_attempts
 from tasks.errors import TransientError
+from tasks.lineage.names import name_events_file
 from tasks.storage.store import Store, open_store
 from tests.builders import KEY_TEXT, write_study
 from tests.plain import PlainRun
@@ -76,6 +78,12 @@ def test_a_run_that_failed_says_so_by_the_kind_of_its_error(
     store = open_store(str(tmp_path / "target"), {})
     (left,) = find_unfinished(store)
     assert (left.state, left.error) == ("failed", "TransientError")
+    (attempt,) = read_attempts(store, 1)
+    said = store.read(name_events_file(attempt.begun.attempt_id))
+    event = orjson.loads(said)
+    assert event["eventType"] == "FAIL"
+    assert event["run"]["facets"]["errorMessage"]["message"] == "TRANSIENT_ERROR"
+    assert b"Doerfler" not in said
 
 
 def test_a_run_with_nothing_to_do_leaves_no_attempt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
+from importlib.metadata import version
 
 from openlineage.client.event_v2 import (
     InputDataset,
@@ -75,7 +77,7 @@ class LineageRun:
     source_ref
         Keyed hash of the source's URI, 32 hex digits.
     prefect_version, dicomflow_version
-        Versions of the engine and of this program.
+        Versions of the engine and of this program; those that are installed by default.
     masked_tags
         Elements whose published value is not the original, as the profile has it.
     kind
@@ -87,8 +89,8 @@ class LineageRun:
     run_id: str
     target: str
     source_ref: str
-    prefect_version: str
-    dicomflow_version: str
+    prefect_version: str = field(default_factory=partial(version, "prefect"))
+    dicomflow_version: str = field(default_factory=partial(version, "dicomflow"))
     masked_tags: frozenset[int] = frozenset()
     kind: RunKind = RunKind.CLEAN
     profile: str = ""
@@ -224,23 +226,6 @@ def batch_completed(run: LineageRun, report: BatchReport) -> RunEvent:
         job=_batch_job(),
         inputs=[facets.describe_source(run.source, report.object_count, report.bytes_read)],
         outputs=[facets.describe_staged(run.staged(INSTANCES.name), report.staged, report.bytes_written)],
-    )
-
-
-def batch_failed(run: LineageRun, batch_id: str, at: str, code: str) -> RunEvent:
-    """Say that a batch broke off, with the code of why.
-
-    Raises
-    ------
-    ContractError
-        If `code` is a sentence and not a code.
-    """
-    return RunEvent(
-        eventType=RunState.FAIL,
-        eventTime=at,
-        run=_batch_run(run, batch_id, _error(code)),
-        job=_batch_job(),
-        inputs=[facets.describe_source(run.source)],
     )
 
 
