@@ -19,7 +19,7 @@ from multiprocessing import get_context
 from multiprocessing.forkserver import ensure_running
 from typing import Any, cast
 
-from tasks.errors import TransientError
+from tasks.errors import ConfigurationError, TransientError
 from tasks.settings import Settings
 
 DASK_CONFIG: dict[str, Any] = {
@@ -41,10 +41,21 @@ DASK_CONFIG: dict[str, Any] = {
 IMPORTS = "flows.worker_imports"
 
 
+_LONGEST_TEMPORARY = 107 - len("/pymp-12345678/listener-12345678")
+"""Bytes that the path of the temporary folder may have: a socket's whole path may have 107 (unix(7))."""
+
+
 def start_ancestor() -> None:
-    """Start the process that workers are forked from; it imports while we go on."""
+    """Start the process that workers are forked from; it imports while we go on.
+
+    Raises
+    ------
+    ConfigurationError
+        If the temporary folder's path is too long for a socket in it.
+    """
     import dask
 
+    _check_temporary_folder()
     seeds = {
         "PYTHONHASHSEED": "6640"
     }  # as Dask has it: equal keys are equal in all workers, also of a new ancestor
@@ -60,6 +71,15 @@ def start_ancestor() -> None:
                 os.environ[name] = before[name]
             else:
                 del os.environ[name]
+
+
+def _check_temporary_folder() -> None:
+    length = len(os.fsencode(tempfile.gettempdir()))
+    if length > _LONGEST_TEMPORARY:
+        raise ConfigurationError(
+            f"The path of the temporary folder has {length} bytes, and no socket can be made in it. "
+            f"Set TMPDIR to a folder whose path has at most {_LONGEST_TEMPORARY}"
+        )
 
 
 class LocalScheduler:

@@ -17,21 +17,6 @@ settings.load_profile("dicomflow")
 _MEMORY = Path("/dev/shm")  # noqa: S108 - a file system in memory, where there is one
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_cmdline_main(config: pytest.Config) -> None:
-    """Run all tests in two processes, since many wait: for a server, a child, a run of the flow.
-
-    A file stays in one process, and with it what its tests share. Whoever names files, says `-n` or debugs is
-    left alone; without pytest-xdist the tests run one after the other.
-    """
-    if not config.pluginmanager.hasplugin("xdist") or hasattr(config, "workerinput"):
-        return
-    chosen = config.option
-    is_all = config.args_source is config.ArgsSource.TESTPATHS
-    if is_all and chosen.numprocesses is None and chosen.dist == "no" and not chosen.usepdb:
-        chosen.numprocesses, chosen.dist, chosen.loadscopereorder = 2, "loadfile", False
-
-
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Run what is quick first, and what takes minutes when it is asked for by its marker alone.
 
