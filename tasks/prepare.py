@@ -131,7 +131,7 @@ def _ended(store: Store, plans: Sequence[RunPlan]) -> Iterator[None]:
         with suppress(PipelineError):  # a target that cannot be written is why it failed, most likely
             for plan in plans:
                 if end_attempt(store, plan.attempt, state, error) and state is Ended.FAILED:
-                    tell_failure(store, plan, error)
+                    tell_failure(plan, error)
 
 
 def new_run_id() -> str:

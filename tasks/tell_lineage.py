@@ -36,10 +36,11 @@ def tell_lineage(store: Store, run_id: str, events: Sequence[RunEvent], url: str
     send_events(events, url=url)
 
 
-def tell_failure(store: Store, plan: RunPlan, error: str) -> None:
-    """Say which kind of error ended the plan's attempt, and nothing of its text.
+def tell_failure(plan: RunPlan, error: str) -> None:
+    """Send, where somebody receives lineage, which kind of error ended the plan's attempt, and nothing of its text.
 
     The attempt is a run of its own there: the run itself is resumed under its own id, and its end is yet to come.
+    The target keeps no such event: whatever happened on the way, it ends the same.
 
     Parameters
     ----------
@@ -47,7 +48,8 @@ def tell_failure(store: Store, plan: RunPlan, error: str) -> None:
         Name of the exception's type, such as ``TransientError``.
     """
     from tasks.lineage.events import LineageRun, run_failed
+    from tasks.lineage.write import send_events
 
     run = LineageRun(plan.attempt, plan.target, plan.source_ref, kind=plan.kind)
     code = _WORD_BEGINS.sub("_", error).upper()
-    tell_lineage(store, plan.attempt, [run_failed(run, utc_now(), code)], plan.lineage_url)
+    send_events([run_failed(run, utc_now(), code)], url=plan.lineage_url)

@@ -14,9 +14,9 @@ import pytest
 from flows.show import find_unfinished
 from tasks.attempts import Ended, begin_attempt, read_attempts
 from tasks.errors import TransientError
-from tasks.lineage.names import name_events_file
 from tasks.storage.store import Store, open_store
 from tests.builders import KEY_TEXT, write_study
+from tests.lineage.test_write import receiver
 from tests.plain import PlainRun
 
 CHILD = """
@@ -69,21 +69,21 @@ def test_a_run_that_failed_says_so_by_the_kind_of_its_error(
     write_study(tmp_path / "source", instances=1)
 
     def fail() -> None:
-        with PlainRun(tmp_path, monkeypatch) as run:
+        with PlainRun(tmp_path, monkeypatch, options={"lineage_url": url}) as run:
             run.discover()
             raise TransientError("the disk of Doerfler^Janette is full")
 
-    with pytest.raises(TransientError):
+    with receiver() as (url, said), pytest.raises(TransientError):
         fail()
     store = open_store(str(tmp_path / "target"), {})
     (left,) = find_unfinished(store)
     assert (left.state, left.error) == ("failed", "TransientError")
     (attempt,) = read_attempts(store, 1)
-    said = store.read(name_events_file(attempt.begun.attempt_id))
-    event = orjson.loads(said)
-    assert event["eventType"] == "FAIL"
+    event = orjson.loads(said[0])
+    assert (event["eventType"], event["run"]["runId"]) == ("FAIL", attempt.begun.attempt_id)
     assert event["run"]["facets"]["errorMessage"]["message"] == "TRANSIENT_ERROR"
-    assert b"Doerfler" not in said
+    assert b"Doerfler" not in said[0]
+    assert not (tmp_path / "target/lineage").exists()
 
 
 def test_a_run_with_nothing_to_do_leaves_no_attempt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
