@@ -94,7 +94,8 @@ def test_an_output_depends_on_its_input_alone(research: Deidentifier, content: D
 
 
 KEYED_VRS = frozenset({"UI", "DA", "DT"})
-KEYED = re.compile(rb"[A-Z2-7]{16}(?:[A-Z2-7]{8})?")
+KEYED = re.compile(rb"[A-Z2-7]{16}(?:[A-Z2-7]{8})?|urn:oid:2\.25\.[0-9]+")
+"""Pseudonyms, and the names of coded entries that are UIDs."""
 
 
 @QUICK
