@@ -129,9 +129,9 @@ def _ended(store: Store, plans: Sequence[RunPlan]) -> Iterator[None]:
         raise
     finally:
         with suppress(PipelineError):  # a target that cannot be written is why it failed, most likely
-            for plan in plans:
-                if end_attempt(store, plan.attempt, state, error) and state is Ended.FAILED:
-                    tell_failure(plan, error)
+            ended = [plan for plan in plans if end_attempt(store, plan.attempt, state, error)]
+            for plan in ended if state is Ended.FAILED else ():
+                tell_failure(plan, error)
 
 
 def new_run_id() -> str:
