@@ -506,11 +506,14 @@ def serve(
     started and lives as long as the process.
     """
     from flows.prefect_api import quiet_environment
-    from tasks.settings import load_settings
+    from tasks.settings import CONFIG_VARIABLE, load_settings
 
     quiet_environment()
     with _errors_explained():
         settings = load_settings(config)
+        if config is not None:
+            # Every run is a process of its own and has its settings from the environment.
+            os.environ[CONFIG_VARIABLE] = str(config.resolve())
         from flows.serve import serve_schedule
 
         serve_schedule(settings, cron, timezone)

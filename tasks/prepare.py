@@ -35,7 +35,7 @@ from tasks.errors import ConfigurationError, PipelineError
 from tasks.history import newest_report
 from tasks.hold import hold
 from tasks.layout import Staging
-from tasks.project_key import load_project_key
+from tasks.project_key import key_in_environment, load_project_key
 from tasks.reasons import REASONS
 from tasks.records import RunPlan, Selection, utc_now
 from tasks.settings import Settings
@@ -88,7 +88,7 @@ def open_run(settings: Settings, selection: Selection | None = None) -> Iterator
     if _open is not None and (_open[0], _open[1].plan.replay) == (settings, selection):
         yield _open[1]
         return
-    with _open_new_run(settings, selection) as run:
+    with key_in_environment(settings), _open_new_run(settings, selection) as run:
         outer, _open = _open, (settings, run)
         try:
             yield run

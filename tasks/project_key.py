@@ -7,6 +7,8 @@ scheduler; what travels is where to look, and the check value that proves both f
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -49,10 +51,26 @@ def load_project_key(settings: Settings) -> Key:
     ConfigurationError
         As `find_key`.
     """
+    with key_in_environment(settings):
+        return find_key(file=settings.key_file, block=settings.key_block)
+
+
+@contextmanager
+def key_in_environment(settings: Settings) -> Iterator[None]:
+    """Hold the settings' own key where `find_key` looks, and put back what was there.
+
+    Local workers inherit the environment; that is how such a key reaches them without being sent.
+    """
+    before = os.environ.get(ENVIRONMENT_NAME)
     if settings.key is not None:
-        # Local workers inherit the environment; that is how the key reaches them without being sent.
         os.environ[ENVIRONMENT_NAME] = settings.key.get_secret_value()
-    return find_key(file=settings.key_file, block=settings.key_block)
+    try:
+        yield
+    finally:
+        if before is not None:
+            os.environ[ENVIRONMENT_NAME] = before
+        else:
+            os.environ.pop(ENVIRONMENT_NAME, None)
 
 
 def write_key_file(file: Path, text: str) -> None:

@@ -8,6 +8,7 @@ ignored would release data under the wrong profile.
 from __future__ import annotations
 
 import os
+from contextvars import ContextVar
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Literal
@@ -30,6 +31,9 @@ from tasks.sandbox.options import ParserOptions
 from tasks.storage.s3_options import S3Options
 
 PREFIX = "DICOMFLOW_"
+CONFIG_VARIABLE = PREFIX + "CONFIG"
+# The file one call of `load_settings` was given: in the environment it would outlive the call.
+_config: ContextVar[Path | None] = ContextVar("_config", default=None)
 _BY_POLICY = {"standard": "salvage", "strict": "quarantine"}
 
 
@@ -177,12 +181,12 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - pydantic-settings calls it by name
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Put the file that `DICOMFLOW_CONFIG` names last; there is no dotenv and no secrets folder."""
-        file = os.environ.get(PREFIX + "CONFIG")
-        if not file:
+        """Put the configuration file last; there is no dotenv and no secrets folder."""
+        file = _config_file()
+        if file is None:
             return (init_settings, env_settings)
-        source = TomlConfigSettingsSource if file.endswith(".toml") else YamlConfigSettingsSource
-        return (init_settings, env_settings, source(settings_cls, Path(file)))
+        source = TomlConfigSettingsSource if file.suffix == ".toml" else YamlConfigSettingsSource
+        return (init_settings, env_settings, source(settings_cls, file))
 
 
 def load_settings(config: Path | None = None, **options: Any) -> Settings:
@@ -200,11 +204,10 @@ def load_settings(config: Path | None = None, **options: Any) -> Settings:
     ConfigurationError
         For a file that is missing or unreadable, an unknown name, or a value that does not fit.
     """
-    if config is not None:
-        os.environ[PREFIX + "CONFIG"] = str(config)
-    _check_config_file(os.environ.get(PREFIX + "CONFIG"))
-    _refuse_unknown_names()
+    token = _config.set(config)
     try:
+        _check_config_file(_config_file())
+        _refuse_unknown_names()
         return Settings(**{name: value for name, value in options.items() if value is not None})
     except ValidationError as error:
         raise ConfigurationError(_explain(error)) from None
@@ -212,20 +215,28 @@ def load_settings(config: Path | None = None, **options: Any) -> Settings:
         raise ConfigurationError(
             "The configuration file cannot be parsed. Check its TOML or YAML syntax, or leave --config out."
         ) from None
+    finally:
+        _config.reset(token)
 
 
-def _check_config_file(file: str | None) -> None:
-    if file and not Path(file).is_file():
+def _config_file() -> Path | None:
+    """Give the file in force: the one handed in, else the one that `DICOMFLOW_CONFIG` names."""
+    named = os.environ.get(CONFIG_VARIABLE)
+    return _config.get() or (Path(named) if named else None)
+
+
+def _check_config_file(file: Path | None) -> None:
+    if file is not None and not file.is_file():
         raise ConfigurationError(
             "The configuration file does not exist. "
             "Give --config (or DICOMFLOW_CONFIG) the path of a TOML or YAML file."
         )
-    if file and Path(file).suffix not in (".toml", ".yaml", ".yml"):
+    if file is not None and file.suffix not in (".toml", ".yaml", ".yml"):
         raise ConfigurationError("The configuration file must end in .toml, .yaml or .yml.")
 
 
 def _refuse_unknown_names() -> None:
-    known = {PREFIX + name.upper() for name in Settings.model_fields} | {PREFIX + "CONFIG"}
+    known = {PREFIX + name.upper() for name in Settings.model_fields} | {CONFIG_VARIABLE}
     nested = {PREFIX + name for name in ("S3", "PARSER", "SALVAGE_CODES")}
     for name in os.environ:
         if name.startswith(PREFIX) and name.partition("__")[0] not in (known if "__" not in name else nested):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -28,6 +29,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         config.hook.pytest_deselected(items=long)
         items[:] = [item for item in items if item.get_closest_marker("long") is None]
     items.sort(key=lambda item: item.get_closest_marker("e2e") is not None)
+
+
+@pytest.fixture(autouse=True)
+def _same_environment() -> Iterator[None]:
+    """Fail a test that leaves an environment variable behind: it would decide what later tests do."""
+    before = dict(os.environ)
+    yield
+    left = {name for name, _ in set(before.items()) ^ set(os.environ.items())}
+    assert left <= {"PYTEST_CURRENT_TEST"}, f"left behind in the environment: {sorted(left)}"
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,6 @@ from tasks.settings import Output, Settings, load_settings
 
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    import os
-
     for name in list(os.environ):
         if name.startswith("DICOMFLOW_"):
             monkeypatch.delenv(name)
@@ -33,13 +32,19 @@ def test_options_win_over_environment_and_environment_over_file(
 @pytest.mark.parametrize(
     ("suffix", "text"), [(".toml", "[s3]\nregion = 'eu'\n"), (".yaml", "s3: {region: eu}\n")]
 )
-def test_toml_and_yaml_say_the_same(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str, text: str
-) -> None:
+def test_toml_and_yaml_say_the_same(tmp_path: Path, suffix: str, text: str) -> None:
     file = tmp_path / f"settings{suffix}"
     file.write_text(text)
-    monkeypatch.setenv("DICOMFLOW_CONFIG", "")
     assert load_settings(file).s3.region == "eu"
+
+
+def test_a_file_given_to_one_call_is_unknown_to_the_next(tmp_path: Path) -> None:
+    file = tmp_path / "dicomflow.toml"
+    file.write_text('profile = "basic"\n')
+    before = dict(os.environ)
+    assert load_settings(file).profile == "basic"
+    assert (load_settings().profile, Settings().profile) == ("research", "research")
+    assert dict(os.environ) == before
 
 
 def test_nested_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -56,12 +61,9 @@ def test_nested_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPat
         ("x = [\n", "cannot be parsed"),
     ],
 )
-def test_a_mistake_in_the_file_is_refused_by_name(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, named: str
-) -> None:
+def test_a_mistake_in_the_file_is_refused_by_name(tmp_path: Path, text: str, named: str) -> None:
     file = tmp_path / "dicomflow.toml"
     file.write_text(text)
-    monkeypatch.setenv("DICOMFLOW_CONFIG", "")
     with pytest.raises(ConfigurationError, match=named):
         load_settings(file)
 
@@ -72,8 +74,7 @@ def test_an_unknown_variable_is_refused(monkeypatch: pytest.MonkeyPatch) -> None
         load_settings()
 
 
-def test_a_missing_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DICOMFLOW_CONFIG", "")
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="does not exist"):
         load_settings(tmp_path / "none.toml")
 

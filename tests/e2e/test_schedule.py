@@ -73,7 +73,9 @@ def prepare(tmp_path: Path) -> tuple[Place, dict[str, str]]:
 
 def test_serve_keeps_a_schedule_in_one_process(prefect_server: str, tmp_path: Path) -> None:
     place, environment = prepare(tmp_path)
-    with running(command("serve", "--cron", "* * * * *"), environment, tmp_path / "serve.log"):
+    config = environment.pop("DICOMFLOW_CONFIG")
+    serve = command("serve", "--cron", "* * * * *", "--config", config)
+    with running(serve, environment, tmp_path / "serve.log"):
         wait_until(
             lambda: any(run["state_type"] == "COMPLETED" for run in runs_of(prefect_server, "nightly")),
             240,

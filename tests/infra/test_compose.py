@@ -140,7 +140,6 @@ def test_our_own_settings_are_known_and_usable(monkeypatch: pytest.MonkeyPatch) 
                 monkeypatch.setenv(key, value)
     monkeypatch.setenv("DICOMFLOW_KEY", KEY_TEXT)
     for file in ("nightly.toml", "landing.toml"):
-        monkeypatch.delenv("DICOMFLOW_CONFIG", raising=False)
         settings = load_settings(INFRA / "compose" / file)
         assert settings.target == "s3://target/research"
         assert settings.source.startswith("s3://source/landing")

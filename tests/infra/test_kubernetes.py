@@ -256,11 +256,7 @@ def test_fences_and_budgets_select_the_labels_that_pods_get() -> None:
 
 @pytest.mark.parametrize("folder", RENDERED)
 @pytest.mark.parametrize("name", ["nightly.toml", "landing.toml"])
-def test_the_settings_in_the_manifests_are_settings(
-    folder: str, name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv("DICOMFLOW_CONFIG", raising=False)
-    monkeypatch.setenv("DICOMFLOW_CONFIG", "")
+def test_the_settings_in_the_manifests_are_settings(folder: str, name: str) -> None:
     settings = load_settings(INFRA / "k8s" / folder / name)
     assert settings.source.startswith("s3://")
     assert settings.target.endswith("/research")

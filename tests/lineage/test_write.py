@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 import time
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import ClassVar
+from unittest.mock import patch
 
 import pytest
 from openlineage.client.event_v2 import RunEvent, RunState
@@ -21,6 +23,13 @@ from tests.lineage.openlineage_shapes import read_event
 
 AT = "2026-11-21T22:00:00+00:00"
 KEY_CANARY = "c0ffee" * 10
+
+
+@pytest.fixture(autouse=True)
+def _own_environment() -> Iterator[None]:
+    """OpenLineage's client answers a variable that names a receiver by setting others, which would stay."""
+    with patch.dict(os.environ):
+        yield
 
 
 @pytest.fixture(name="two_events")
