@@ -8,7 +8,7 @@ that follows it.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -16,11 +16,21 @@ import numpy as np
 from tasks import layout
 from tasks.errors import ConfigurationError, ContractError
 from tasks.ledger.ledger import Ledger, Settled
-from tasks.ledger.objects import DIGEST_TYPE, SourceObjects, sort_objects
+from tasks.ledger.objects import DIGEST_TYPE, SourceObjects
 from tasks.ledger.replay import choose_replayed
+from tasks.ledger.sorting import sort_objects
 from tasks.prepare import make_plan
 from tasks.reasons import REASONS
-from tasks.records import Listing, Outcome, RunPlan, RunReport, Selection, State, utc_now
+from tasks.records import (
+    Listing,
+    Outcome,
+    RunPlan,
+    RunReport,
+    Selection,
+    SourceObject,
+    State,
+    utc_now,
+)
 from tasks.settings import Settings
 from tasks.storage.listing import KeptPlace, list_objects
 from tasks.storage.look_again import MISSING, look_again
@@ -65,29 +75,38 @@ def list_source(plan: RunPlan, store: Store, *, kept: KeptPlace | None) -> Liste
         return _list_replayed(plan, plan.replay, store)
     objects = list_objects(plan.source, dict(plan.s3), plan.listing, kept)
     split = _read_ledger(store).split(follow_links(objects) if plan.follow_links else objects)
-    found = sort_objects(split)
-    pending = _leave_young(found, plan.stable_seconds)
-    young = len(found) - len(pending)
+    young = _Young(plan.stable_seconds)
+    pending = sort_objects(young.left_out(split))
     if kept is not None and not len(pending):
         kept.drop()
     listing = Listing(
-        listed=split.listed - young,
+        listed=split.listed - young.count,
         pending=len(pending),
-        pending_bytes=int(pending.sizes.sum()),
+        pending_bytes=pending.total_bytes,
         settled=split.states,
         settled_reasons=split.reasons,
-        young=young,
+        young=young.count,
     )
     return Listed(pending, listing)
 
 
-def _leave_young(found: SourceObjects, stable_seconds: float) -> SourceObjects:
-    """Leave files that changed a moment ago to the next run: they may still be written."""
-    if not stable_seconds:
-        return found
-    since = time.time_ns() - int(stable_seconds * 1e9)
-    rested = (has_rested(one.uri, one.version, since) for one in found)
-    return found.choose(np.fromiter(rested, np.bool_, len(found)))
+class _Young:
+    """Leaves files that changed a moment ago to the next run: they may still be written."""
+
+    def __init__(self, stable_seconds: float) -> None:
+        self.count = 0
+        self._stable_seconds = stable_seconds
+        self._since = time.time_ns() - int(stable_seconds * 1e9)
+
+    def left_out(self, objects: Iterable[SourceObject]) -> Iterator[SourceObject]:
+        if not self._stable_seconds:
+            yield from objects
+            return
+        for found in objects:
+            if has_rested(found.uri, found.version, self._since):
+                yield found
+            else:
+                self.count += 1
 
 
 def _list_replayed(plan: RunPlan, selection: Selection, store: Store) -> Listed:
@@ -107,7 +126,7 @@ def _list_replayed(plan: RunPlan, selection: Selection, store: Store) -> Listed:
             f"None of the {len(pending):,} objects to replay is where the ledger says. Mount their source (or give "
             "its S3 options), then run again."
         )
-    counts = Listing(len(pending), len(pending), int(pending.sizes.sum()), settled={}, settled_reasons={})
+    counts = Listing(len(pending), len(pending), pending.total_bytes, settled={}, settled_reasons={})
     return Listed(pending, counts)
 
 

@@ -67,6 +67,11 @@ class SourceObjects(Sequence[SourceObject]):
         """Size of each object in bytes."""
         return np.asarray(self.table["size_bytes"], np.int64)
 
+    @property
+    def total_bytes(self) -> int:
+        """Size of all objects together in bytes."""
+        return pc.sum(self.table["size_bytes"]).as_py() or 0
+
     def identities(self) -> Iterator[bytes]:
         """Give for each object what it is told by: its URI and version."""
         for batch in self.table.to_batches(CHUNK):
@@ -79,20 +84,6 @@ class SourceObjects(Sequence[SourceObject]):
     def choose(self, chosen: npt.NDArray[np.bool_]) -> SourceObjects:
         """Keep the objects that are marked."""
         return SourceObjects(self.table.filter(pa.array(chosen)))
-
-
-def sort_objects(objects: Iterable[SourceObject]) -> SourceObjects:
-    """Put objects in the order of their URIs, whatever order they were listed in."""
-    tables = [_to_table(chunk) for chunk in in_chunks(objects)]
-    table = pa.concat_tables(tables) if tables else SCHEMA.empty_table()
-    return SourceObjects(table.sort_by([("uri", "ascending"), ("version", "ascending")]))
-
-
-def _to_table(objects: Sequence[SourceObject]) -> pa.Table:
-    columns = [[getattr(found, name) for found in objects] for name in SCHEMA.names]
-    return pa.Table.from_arrays(
-        [pa.array(values, kind) for values, kind in zip(columns, SCHEMA.types, strict=True)], schema=SCHEMA
-    )
 
 
 def identify(found: SourceObject) -> bytes:

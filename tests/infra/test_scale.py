@@ -10,6 +10,7 @@ import pytest
 from tasks.ledger.batching import MAX_BATCHES
 from tasks.ledger.ledger import Marks
 from tasks.ledger.objects import DIGEST_TYPE
+from tasks.ledger.sorting import RUN_OBJECTS
 from tasks.storage import s3_listing, s3_source
 from tasks.storage.kept_listing import PART_OBJECTS
 from tasks.storage.s3_budget import MOST_AT_ONCE
@@ -75,15 +76,18 @@ def test_every_quotient_and_product_is_right() -> None:
 
 @pytest.mark.parametrize(
     "row",
-    _rows("twice while it\nsorts. It also holds 18 bytes of every object that was ever settled **c**.\n"),
+    _rows(
+        "pending object while it cuts batches, and 18 bytes of every object that was ever settled **c**.\n"
+    ),
 )
 def test_memory_is_what_a_record_takes_times_how_many(row: list[str]) -> None:
     millions = float(row[0].split()[0])
-    pending, sorting, settled, total = (float(cell.removesuffix(" GB")) for cell in row[1:])
-    assert pending == pytest.approx(millions * 180 / 1000)
-    assert sorting == pytest.approx(2 * pending)
+    files, pending, settled, total = (float(cell.removesuffix(" GB")) for cell in row[1:])
+    assert files == pytest.approx(2 * millions * 180 / 1000)
+    assert pending == pytest.approx(millions * 16 / 1000, abs=0.0501)
     assert settled == pytest.approx(100 * _settled_bytes() / 1000)
-    assert total == pytest.approx(sorting + settled)
+    assert total == pytest.approx(pending + settled)
+    assert pytest.approx(MILLION / 4, rel=0.05) == RUN_OBJECTS, "a quarter of a million"
 
 
 def _settled_bytes() -> int:

@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 import pyarrow as pa
 
 from expectations.contracts import LEDGER
-from tasks.ledger.objects import SourceObjects, sort_objects
+from tasks.ledger.objects import SourceObjects
+from tasks.ledger.sorting import sort_objects
 from tasks.records import SourceObject
 
 FIRST_RUN = datetime(2026, 11, 21, 2, 0, tzinfo=UTC)

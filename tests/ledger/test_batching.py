@@ -15,7 +15,8 @@ from tasks.ledger.batching import (
     read_manifest,
     write_manifest,
 )
-from tasks.ledger.objects import SourceObjects, sort_objects
+from tasks.ledger.objects import SourceObjects
+from tasks.ledger.sorting import sort_objects
 from tasks.records import SourceObject
 from tests.ledger.listings import a_listing, an_object
 

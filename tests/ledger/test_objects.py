@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.ledger.objects import DIGEST_TYPE, find, identify, sort_objects
+from tasks.ledger.objects import DIGEST_TYPE, find, identify
+from tasks.ledger.sorting import sort_objects
 from tasks.records import SourceObject
 from tests.ledger.listings import a_listing, an_object
 

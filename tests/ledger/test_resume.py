@@ -7,8 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks.ledger.batching import Cut, halve, make_batches
-from tasks.ledger.objects import SourceObjects, sort_objects
+from tasks.ledger.objects import SourceObjects
 from tasks.ledger.resume import Remaining, find_remaining
+from tasks.ledger.sorting import sort_objects
 from tasks.records import SourceObject
 from tests.ledger.listings import a_listing, an_object
 
