@@ -19,6 +19,7 @@ from prefect.states import Completed, Failed
 from flows.dask_runner import run_batches
 from flows.dead_runs import tell_prefect
 from flows.gate_ahead import import_gate_ahead
+from flows.move_on_workers import move_on_workers
 from flows.progress import RunProgress, current
 from tasks.audit import audit
 from tasks.discover import discover
@@ -63,7 +64,7 @@ def finish(plan: RunPlan, progress: RunProgress) -> RunReport:
     with progress.phase("audit"):
         verdicts = audit(plan)
     with progress.phase("publish"):
-        publish(plan)
+        publish(plan, move_on_workers(plan, active_settings()))
     with progress.phase("emit"):
         report = progress.report = emit(plan, verdicts, progress.seconds)
     if (block := active_settings().notify_block) is not None and is_worth_telling(report):

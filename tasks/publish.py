@@ -29,6 +29,7 @@ from tasks.hold import check_held
 from tasks.layout import Staging
 from tasks.ledger.objects import DIGEST_TYPE, Digests, digest_all, find
 from tasks.ledger.replay import withheld_instances
+from tasks.move import Mover, into_shares, move_here
 from tasks.records import RunPlan, State
 from tasks.seal_identities import seal_identities
 from tasks.staged import (
@@ -59,12 +60,12 @@ _SUMMARIES: tuple[tuple[str, tuple[str, ...], str, Callable[[pa.Table], pa.Table
 
 @task(name="publish", cache_policy=NO_CACHE, persist_result=False)
 @value_free
-def publish(plan: RunPlan) -> None:
-    """Carry out the decisions that the audit wrote down."""
+def publish(plan: RunPlan, mover: Mover = move_here) -> None:
+    """Carry out the decisions that the audit wrote down; where files move one by one, `mover` moves them."""
     store, staging = open_store(plan.target, dict(plan.s3)), Staging(plan.run_id)
     order = batches_in_order(store, staging)
     commits: tuple[Callable[[], None], ...] = (
-        lambda: publish_files(store, staging),
+        lambda: _publish_files(store, staging, mover),
         lambda: publish_rows(store, staging, plan),
         lambda: _keep_withheld_rows(store, staging, plan.run_id),
         lambda: _record_quality(store, staging, plan.run_id),
@@ -81,7 +82,7 @@ def publish(plan: RunPlan) -> None:
         commit()
 
 
-def publish_files(store: Store, staging: Staging) -> None:
+def _publish_files(store: Store, staging: Staging, mover: Mover) -> None:
     """Move each study's files where its verdict says; whatever else is staged goes with the staging folder."""
     if next(store.list(staging.dicom), None) is None:
         return
@@ -89,7 +90,7 @@ def publish_files(store: Store, staging: Staging) -> None:
         drop_strays(store, staging)
         _move_studies(store, staging)
     else:
-        _move_files(store, staging)
+        mover(store, into_shares(_moves(store, staging)))
     store.barrier()
 
 
@@ -103,8 +104,8 @@ def _move_studies(store: Store, staging: Staging) -> None:
                 store.move_tree(f"{staging.dicom}/{study}", f"{destination}/{study}")
 
 
-def _move_files(store: Store, staging: Staging) -> None:
-    """Move file by file along one listing: a request for each, instead of three for each study, one by one."""
+def _moves(store: Store, staging: Staging) -> Iterator[Move]:
+    """Go along one listing, file by file: a request for each, instead of three for each study, one by one."""
     expected = [(place, _expected_files(store, staging, state)) for state, place in _DESTINATIONS]
     staged = store.list_sizes(staging.dicom)
     while chunk := list(islice(staged, _LISTED)):
@@ -112,11 +113,9 @@ def _move_files(store: Store, staging: Staging) -> None:
         digests = digest_all(f"{layout.PUBLISHED_DICOM}/{name}".encode() for name in names)
         for place, files in expected:
             known = (find(digests, files) >= 0).tolist()
-            store.move_all(
-                Move(key, size, f"{place}/{name}")
-                for (key, size), name, moves in zip(chunk, names, known, strict=True)
-                if moves
-            )
+            for (key, size), name, moves in zip(chunk, names, known, strict=True):
+                if moves:
+                    yield Move(key, size, f"{place}/{name}")
 
 
 def drop_strays(store: Store, staging: Staging) -> None:

@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import boto3
 import pytest
 
+from flows.move_on_workers import move_on_workers
+from tasks.audit import audit
+from tasks.emit import emit
+from tasks.move import into_shares, move_share
+from tasks.publish import publish
 from tasks.reidentify import Vault
 from tasks.settings import Settings
 from tasks.storage.requests import count_requests_of_process
+from tasks.storage.s3_store import S3Store
 from tasks.storage.store import open_store
 from tasks.target import stored
 from tests.builders import KEY_TEXT, ct_instance, part10
@@ -187,6 +196,37 @@ def test_metadata_are_had_for_a_twentieth_of_the_bytes(
     assert report.bytes_in_source == sum(path.stat().st_size for path in cloud.place.source.iterdir())
     assert report.bytes_read <= 0.05 * report.bytes_in_source
     assert (count_requests_of_process() - before).requests <= INSTANCES + 5
+
+
+def _die(*_: object) -> None:
+    os._exit(1)
+
+
+@pytest.mark.usefixtures("no_artifacts")
+@pytest.mark.parametrize("share", [move_share, _die])
+def test_workers_move_what_is_published_and_what_they_cannot_is_moved_here(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, share: Any
+) -> None:
+    monkeypatch.setattr("flows.move_on_workers.move_share", share)
+    monkeypatch.setattr("tasks.publish.into_shares", partial(into_shares, objects=5))
+    moved_here = []
+    move_all = S3Store.move_all
+    monkeypatch.setattr(
+        S3Store, "move_all", lambda store, moves: (moved_here.extend(moves), move_all(store, moves))
+    )
+    target = f"s3://research/by-workers{share.__name__}"
+    options = {"source": "s3://raw/landing", "target": target, "workers": 1}
+    # Dask leaves in the environment what it starts workers with.
+    with patch.dict(os.environ), PlainRun(tmp_path, monkeypatch, options=options) as run:
+        run.process(run.discover())
+        verdicts = audit.fn(run.plan)
+        publish.fn(run.plan, move_on_workers(run.plan, run.settings))
+        report = emit.fn(run.plan, verdicts, {})
+    assert (report.published, len(moved_here)) == (INSTANCES, 0 if share is move_share else INSTANCES)
+    assert report.requests > 2 * INSTANCES
+    name = target.removeprefix("s3://research/")
+    assert cloud.files(f"{name}/published/dicom/") == cloud.files("calm/published/dicom/")
+    assert not any(cloud.files(f"{name}/staging/"))
 
 
 def test_a_third_of_all_requests_failing_changes_nothing_but_the_time(

@@ -11,6 +11,7 @@ from tasks.ledger.batching import MAX_BATCHES
 from tasks.ledger.ledger import Marks
 from tasks.ledger.objects import DIGEST_TYPE
 from tasks.ledger.sorting import RUN_OBJECTS
+from tasks.move import SHARE
 from tasks.storage import s3_listing, s3_source
 from tasks.storage.kept_listing import PART_OBJECTS
 from tasks.storage.s3_budget import MOST_AT_ONCE
@@ -63,6 +64,9 @@ def test_every_quotient_and_product_is_right() -> None:
     for exact, quoted in (
         (100 * MILLION * 0.03 / MOST_AT_ONCE, 93_750),
         (93_750 / 3600, 26.0),
+        (100 * MILLION * 0.03 / (64 * MOST_AT_ONCE), 1465),
+        (1465 / 3600, 0.41),
+        (100_000 * 0.15, 15_000),
         (100 * MILLION / 3500, 28_571),
         (100_000 * 0.15 / 3600, 4.2),
         (4 * MILLION * 0.03 / 10_000, 12),
@@ -115,6 +119,7 @@ def test_the_limits_are_those_of_the_code() -> None:
     assert FILE_BYTES == 128 << 20
     assert round(100 * MILLION * 114 / FILE_BYTES) == 85
     assert f"copies, {MOST_AT_ONCE} in flight" in PLAN
+    assert f"{SHARE:,} to a task" in PLAN
     assert f"in {s3_listing._SHARDS} shards" in PLAN
     assert f"every {PART_OBJECTS:,} objects a part" in PLAN
     assert "of up to 16 MiB" in PLAN
