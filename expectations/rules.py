@@ -26,6 +26,8 @@ from expectations.repairs import Repair, check_repairs, describe_schema
 SafeDumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 DEFAULT_RULES = Path(__file__).with_name("rules.yaml")
+RULE_ID = "R[0-9]{3}"
+"""A regular expression: how a rule is named, here and wherever the rule that withheld something is."""
 """The table that is in force where the operator names no other."""
 
 
@@ -127,7 +129,7 @@ class Rule(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    id: Annotated[str, Field(pattern=r"^R[0-9]{3}$")]
+    id: Annotated[str, Field(pattern=f"^{RULE_ID}$")]
     title: Annotated[str, Field(min_length=1, max_length=80)]
     description: Annotated[str, Field(min_length=1)]
     enabled: bool = True

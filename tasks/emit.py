@@ -21,7 +21,7 @@ from tasks import layout
 from tasks.deid.profile import load_profile
 from tasks.describe import masked_tags
 from tasks.docs import write_docs
-from tasks.errors import ContractError, value_free
+from tasks.errors import value_free
 from tasks.hold import check_held
 from tasks.layout import Staging
 from tasks.lineage.events import LineageRun, batch_completed, batch_started, run_ended, run_started
@@ -33,6 +33,7 @@ from tasks.site.modalities import fold_modalities
 from tasks.staged import finished_reports, load_record
 from tasks.storage.requests import count_requests_of_process
 from tasks.storage.store import Store, open_store
+from tasks.survey import check_balance
 from tasks.target import CONTRACTS, PUBLISHED_TABLES, stored
 from tasks.tell_lineage import tell_lineage
 from tasks.totals import Totals
@@ -126,22 +127,6 @@ def outcome_of(states: Iterable[str], *, run_withheld: bool) -> Outcome:
     if not ended:
         return Outcome.NOTHING_NEW
     return Outcome.PUBLISHED if ended <= _SETTLED_WELL else Outcome.PARTLY_WITHHELD
-
-
-def check_balance(report: RunReport) -> None:
-    """Hold the run to its promise that nothing is lost.
-
-    Raises
-    ------
-    ContractError
-        If what was listed is not the sum of what was published, withheld, quarantined and duplicate.
-    """
-    accounted = report.published + report.withheld + report.quarantined + report.duplicate
-    if report.listed != accounted:
-        raise ContractError(
-            f"{report.listed} objects were listed and {accounted} are accounted for. This is a defect: report it, "
-            "and keep the target as it is."
-        )
 
 
 def _write_lineage(

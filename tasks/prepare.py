@@ -24,7 +24,7 @@ import orjson
 from pydantic import BaseModel
 
 from expectations.repairs import dump_repairs
-from expectations.rules import DEFAULT_RULES, RulesError, RuleTable, complete_table, load_rules
+from expectations.rules import DEFAULT_RULES, RULE_ID, RulesError, RuleTable, complete_table, load_rules
 from tasks import layout
 from tasks.attempts import Begun, Ended, bury_dead, end_attempt
 from tasks.deid.actions import OPTIONS
@@ -219,7 +219,7 @@ def _check_replay(settings: Settings, selection: Selection) -> None:
     if not settings.target:
         raise ConfigurationError("Name a target: `dicomflow replay TARGET`.")
     for reason in selection.reasons:
-        if reason not in REASONS and not _RULE_ID.fullmatch(reason):
+        if reason not in REASONS and not re.fullmatch(RULE_ID, reason):
             raise ConfigurationError(
                 "A reason to replay is neither a reason code nor the id of a rule. `dicomflow show TARGET` lists "
                 "those that its objects have."
@@ -242,9 +242,6 @@ def _last_source(settings: Settings, pseudonyms: Pseudonyms) -> str:
     store = open_target(settings)
     report = newest_report(store)
     return (report.source_ref if report else "") or pseudonyms.source_ref(_absolute(settings.target))
-
-
-_RULE_ID = re.compile(r"R[0-9]{3}")
 
 
 def read_rules(settings: Settings) -> tuple[bytes, RuleTable]:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from tasks.blocks import read_secret
 from tasks.deid.key import Key, load_key
 from tasks.errors import ConfigurationError
+from tasks.private_file import create_private
 
 if TYPE_CHECKING:
     from tasks.settings import Settings
@@ -81,15 +82,7 @@ def write_key_file(file: Path, text: str) -> None:
     ConfigurationError
         If the file exists, since the key in it may be the only copy, or cannot be made.
     """
-    try:
-        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    except FileExistsError:
-        raise ConfigurationError("The key file exists already. Keep it, or name another file.") from None
-    except OSError as error:
-        raise ConfigurationError(
-            f"The key file cannot be written ({error.strerror}). Name another place."
-        ) from None
-    with os.fdopen(descriptor, "w") as handle:
+    with create_private(file, "The key file exists already. Keep it, or name another file.") as handle:
         handle.write(text + "\n")
         handle.flush()
-        os.fsync(descriptor)
+        os.fsync(handle.fileno())

@@ -182,10 +182,12 @@ def publish_rows(store: Store, staging: Staging, plan: RunPlan) -> None:
         new, replacing = new + len(released) - replaced, replacing + replaced
         studies.add(hash_column(released["StudyInstanceUID"]))
     if new:
-        instances.append(_released_rows(store, staging, replaces=False), plan.run_id)
+        instances.append(_rows_in_state(store, staging, State.PUBLISHED, replaces=False), plan.run_id)
     if replacing:
         check_held(store, plan)
-        instances.upsert(pa.concat_tables(_released_rows(store, staging, replaces=True)), plan.run_id)
+        instances.upsert(
+            pa.concat_tables(_rows_in_state(store, staging, State.PUBLISHED, replaces=True)), plan.run_id
+        )
     if new or replacing:
         with scratch_folder(store, staging) as scratch:
             publish_summaries(store, instances, studies.sorted(), plan.run_id, plan.fence, scratch)
@@ -199,13 +201,23 @@ def _keep_withheld_rows(store: Store, staging: Staging, run_id: str) -> None:
         stored(store, layout.WITHHELD_INSTANCES).append(chain([first], rows), run_id)
 
 
-def _rows_in_state(store: Store, staging: Staging, state: State) -> Iterator[pa.Table]:
+def _rows_in_state(
+    store: Store, staging: Staging, state: State, *, replaces: bool | None = None
+) -> Iterator[pa.Table]:
+    """Read the instances that ended so, a batch at a time; those that replace a published row, or those that do not."""
     ids = batch_ids(store, staging)
     for batch_id, decided in zip(ids, decided_parts(store, staging, _RELEASE, ids), strict=True):
-        wanted = _in_state(decided, state)["source_ref"]
-        if len(wanted):
+        chosen = _in_state(decided, state)
+        if replaces is not None:
+            chosen = chosen.filter(pc.equal(chosen["replaces"], replaces))
+        if len(chosen):
             rows = read_table(store, staging.part(batch_id, "instances"))
-            yield rows.filter(pc.is_in(rows["source_ref"], wanted))
+            # Most often all are, and a filter would copy their headers.
+            yield (
+                rows
+                if len(chosen) == len(rows)
+                else rows.filter(pc.is_in(rows["source_ref"], chosen["source_ref"]))
+            )
 
 
 def _record_quality(store: Store, staging: Staging, run_id: str) -> None:
@@ -218,15 +230,6 @@ def _record_quality(store: Store, staging: Staging, run_id: str) -> None:
     words = {column: sorted({*known.get(column, ()), *met.get(column, ())}) for column in {*known, *met}}
     if words != known:
         store.write(layout.KNOWN_WORDS, orjson.dumps(words, option=orjson.OPT_SORT_KEYS))
-
-
-def _released_rows(store: Store, staging: Staging, *, replaces: bool) -> Iterator[pa.Table]:
-    decided_rows = decided_parts(store, staging, _RELEASE)
-    for decided, rows in zip(decided_rows, parts(store, staging, "instances"), strict=True):
-        released = _in_state(decided, State.PUBLISHED)
-        wanted = released.filter(pc.equal(released["replaces"], replaces))["source_ref"]
-        # Most often all are, and a filter would copy their headers.
-        yield rows if len(wanted) == len(rows) else rows.filter(pc.is_in(rows["source_ref"], wanted))
 
 
 def publish_summaries(

@@ -8,7 +8,6 @@ object store with versions keeps the old ones as long as its own rules say.
 from __future__ import annotations
 
 import csv
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, NamedTuple
@@ -20,6 +19,7 @@ import pyarrow.compute as pc
 from tasks import layout
 from tasks.errors import ConfigurationError
 from tasks.hold import hold
+from tasks.private_file import create_private
 from tasks.project_key import load_project_key
 from tasks.settings import Settings
 from tasks.storage.store import Store
@@ -134,15 +134,7 @@ def export(vault: Vault, file: Path, *, as_csv: bool) -> int:
     ConfigurationError
         If the file exists, or cannot be made.
     """
-    try:
-        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    except FileExistsError:
-        raise ConfigurationError("The file exists already. Name another, or remove it.") from None
-    except OSError as error:
-        raise ConfigurationError(
-            f"The file cannot be written ({error.strerror}). Name another place."
-        ) from None
-    with os.fdopen(descriptor, "w", encoding="utf-8", errors="surrogatepass", newline="") as handle:
+    with create_private(file, "The file exists already. Name another, or remove it.") as handle:
         return _write_csv(vault, handle) if as_csv else _write_json(vault, handle)
 
 

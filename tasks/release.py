@@ -22,7 +22,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from expectations.contracts import JUDGED, LEDGER
-from expectations.rules import DEFAULT_RULES, RuleTable, load_rules
+from expectations.rules import DEFAULT_RULES, RULE_ID, RuleTable, load_rules
 from tasks import layout
 from tasks.deid.actions import OPTIONS
 from tasks.dicom.buffer import Buffer
@@ -53,8 +53,6 @@ PROTECTING = "data-protection"
 
 IDENTITY = frozenset({"R001", "R003", "R004"})
 """Shipped rules about who is who: without a name, under the name of another, of two patients."""
-
-_RULE = re.compile(r"R[0-9]{3}")
 
 RELEASED = "release"
 """How the ledger calls the kind of run that a release is."""
@@ -218,7 +216,9 @@ def _check(store: Store, rows: pa.Table, ledger: pa.Table, rules: RuleTable) -> 
     protecting = {name for table in tables for name in _protecting(table)}
     reasons = set(ledger["reason"].drop_null().to_pylist())
     # What is no rule of the table is a reason code: an identifier that was found, and nobody's to overrule.
-    if broken := sorted(reason for reason in reasons if reason in protecting or not _RULE.fullmatch(reason)):
+    if broken := sorted(
+        reason for reason in reasons if reason in protecting or not re.fullmatch(RULE_ID, reason)
+    ):
         raise PrivacyError(_refusal(broken))
     from expectations.runner import Gate
 

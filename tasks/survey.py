@@ -148,12 +148,7 @@ def report_nothing_new(plan: RunPlan, listing: Listing, seconds: Mapping[str, fl
     ContractError
         If the states of the settled objects do not add up to what was listed.
     """
-    if sum(listing.settled.values()) != listing.listed:
-        raise ContractError(
-            f"{listing.listed} objects were listed and {sum(listing.settled.values())} are accounted for. This is "
-            "a defect: report it, and keep the target as it is."
-        )
-    return RunReport(
+    report = RunReport(
         run_id=plan.run_id,
         outcome=Outcome.NOTHING_NEW,
         listed=listing.listed,
@@ -175,6 +170,24 @@ def report_nothing_new(plan: RunPlan, listing: Listing, seconds: Mapping[str, fl
         kind=plan.kind,
         source_ref=plan.source_ref,
     )
+    check_balance(report)
+    return report
+
+
+def check_balance(report: RunReport) -> None:
+    """Hold the run to its promise that nothing is lost.
+
+    Raises
+    ------
+    ContractError
+        If what was listed is not the sum of what was published, withheld, quarantined and duplicate.
+    """
+    accounted = report.published + report.withheld + report.quarantined + report.duplicate
+    if report.listed != accounted:
+        raise ContractError(
+            f"{report.listed} objects were listed and {accounted} are accounted for. This is a defect: report it, "
+            "and keep the target as it is."
+        )
 
 
 def _read_ledger(store: Store) -> Settled:
