@@ -149,28 +149,32 @@ class Split:
         return _add_up((ending.reason, count) for ending, count in self.unchanged.items() if ending.reason)
 
 
+_ROW = np.dtype([("digest", DIGEST_TYPE), ("time", ">u8"), ("mark", ">u2")])
+"""A row of the ledger as it is sorted: read as bytes, it comes in the order of its digest and then of its time."""
+
+
 class _Reading:
-    """The ledger as read so far, in flat arrays: 26 bytes a row until only the newest rows are left."""
+    """The ledger as read so far, in one flat array that is sorted where it is: 26 bytes a row."""
 
     def __init__(self) -> None:
-        self._digests, self._times, self._marks = bytearray(), bytearray(), bytearray()
+        self._rows = bytearray()
         self._numbers: dict[Ending, int] = {}
 
     def add(self, batch: pa.RecordBatch) -> None:
-        identities = join_identities(batch["source_uri"], batch["version"])
         endings = zip(batch["state"].to_pylist(), batch["reason"].to_pylist(), strict=True)
-        numbers = [self._numbers.setdefault(Ending(*ending), len(self._numbers)) for ending in endings]
-        self._digests += digest_all(identities).tobytes()
-        self._times += batch["recorded_at"].cast(pa.int64()).to_numpy().tobytes()
-        self._marks += np.array(numbers, np.uint16).tobytes()
+        rows = np.empty(len(batch), _ROW)
+        rows["digest"] = digest_all(join_identities(batch["source_uri"], batch["version"]))
+        rows["time"] = batch["recorded_at"].cast(pa.int64()).to_numpy()
+        rows["mark"] = [self._numbers.setdefault(Ending(*ending), len(self._numbers)) for ending in endings]
+        self._rows += rows.tobytes()
 
     def finish(self, retried: frozenset[str]) -> Settled:
-        digests = np.frombuffer(self._digests, DIGEST_TYPE)
-        order = np.lexsort((np.frombuffer(self._times, np.int64), digests))
-        digests, marks = digests[order], np.frombuffer(self._marks, np.uint16)[order]
-        newest = np.ones(len(digests), np.bool_)
-        newest[:-1] = digests[1:] != digests[:-1]
-        return Settled(digests[newest], marks[newest], tuple(self._numbers), retried)
+        np.frombuffer(self._rows, f"S{_ROW.itemsize}").sort()
+        rows = np.frombuffer(self._rows, _ROW)
+        newest = np.ones(len(rows), np.bool_)
+        newest[:-1] = rows["digest"][1:] != rows["digest"][:-1]
+        marks = rows["mark"][newest].astype(np.uint16)
+        return Settled(rows["digest"][newest], marks, tuple(self._numbers), retried)
 
 
 def _add_up(counts: Iterable[tuple[str, int]]) -> dict[str, int]:
