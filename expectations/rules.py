@@ -26,9 +26,9 @@ from expectations.repairs import Repair, check_repairs, describe_schema
 SafeDumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 DEFAULT_RULES = Path(__file__).with_name("rules.yaml")
+"""The table that is in force where the operator names no other."""
 RULE_ID = "R[0-9]{3}"
 """A regular expression: how a rule is named, here and wherever the rule that withheld something is."""
-"""The table that is in force where the operator names no other."""
 
 
 class Severity(StrEnum):

@@ -513,7 +513,7 @@ def serve(
         settings = load_settings(config)
         if config is not None:
             # Every run is a process of its own and has its settings from the environment.
-            os.environ[CONFIG_VARIABLE] = str(config.resolve())
+            os.environ[CONFIG_VARIABLE] = str(config.absolute())
         from flows.serve import serve_schedule
 
         serve_schedule(settings, cron, timezone)

@@ -159,6 +159,11 @@ def local_scheduler_ahead(settings: Settings) -> Iterator[None]:
         _started = None
 
 
+def scheduler_at_hand(settings: Settings) -> str | None:
+    """Give the address of a scheduler that runs, for what is not worth starting one."""
+    return settings.dask_address or (None if _started is None else _started.address)
+
+
 @contextmanager
 def dask_scheduler(settings: Settings) -> Iterator[str]:
     """Give the address of the scheduler to use: an existing one, the one started ahead, or a new one."""

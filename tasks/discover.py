@@ -24,7 +24,7 @@ from tasks.records import Found, RunPlan
 from tasks.settings import Settings
 from tasks.staged import batch_ids, drop_batch, dump_record
 from tasks.storage.store import Store, open_store
-from tasks.survey import kept_listing, list_source
+from tasks.survey import kept_listing, list_source, sorting_folder
 
 
 @task(name="discover", cache_policy=NO_CACHE, persist_result=False)
@@ -33,7 +33,7 @@ def discover(plan: RunPlan, settings: Settings) -> Found:
     """Find what this run has to do; with nothing to do, nothing is written."""
     store, staging = open_store(plan.target, dict(plan.s3)), Staging(plan.run_id)
     kept = kept_listing(plan, store)
-    pending, listing = list_source(plan, store, kept=kept)
+    pending, listing = list_source(plan, store, kept=kept, scratch=sorting_folder(store))
     if not listing.pending:
         return Found(listing, (), 0)
     remaining = _compare(plan, store, staging, pending)

@@ -1,8 +1,8 @@
 """Move files within a target: in this process, or a share of them in a worker's.
 
 On S3 to move is to copy on the server and to delete: a request an object, and however many are under way, one
-process signs and sends some hundreds a second. Shares know nothing of each other, and a share that is moved
-twice is moved once, so they may go wherever there is a processor.
+process signs and sends some hundreds a second. Shares know nothing of each other, and what has moved before is
+passed over, so they may go wherever there is a processor.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -66,17 +67,35 @@ def kept_listing(plan: RunPlan, store: Store) -> KeptPlace | None:
     return KeptPlace(store, layout.KEPT_LISTING) if plan.source.startswith("s3://") else None
 
 
-def list_source(plan: RunPlan, store: Store, *, kept: KeptPlace | None) -> Listed:
-    """List the source against the ledger, unless it was listed ahead for this run."""
+def sorting_folder(store: Store) -> Path | None:
+    """Give the folder where a run that holds its target sorts: in the restricted part, for URIs may name patients.
+
+    None for a bucket, beside which there is only the machine's own folder for temporary files.
+    """
+    return store.local_path(layout.NAMING_STAGING)
+
+
+def list_source(
+    plan: RunPlan, store: Store, *, kept: KeptPlace | None, scratch: Path | None = None
+) -> Listed:
+    """List the source against the ledger, unless it was listed ahead for this run.
+
+    Parameters
+    ----------
+    kept
+        Where a listing is kept that may be killed; None for one that begins anew.
+    scratch
+        Folder for temporary files, which hold URIs; None for the system's own.
+    """
     ahead = _ahead.pop(plan.run_id, None)
     if ahead is not None:
         return ahead
     if plan.replay is not None:
-        return _list_replayed(plan, plan.replay, store)
+        return _list_replayed(plan, plan.replay, store, scratch)
     objects = list_objects(plan.source, dict(plan.s3), plan.listing, kept)
     split = _read_ledger(store).split(follow_links(objects) if plan.follow_links else objects)
     young = _Young(plan.stable_seconds)
-    pending = sort_objects(young.left_out(split))
+    pending = sort_objects(young.left_out(split), scratch)
     if kept is not None and not len(pending):
         kept.drop()
     listing = Listing(
@@ -109,7 +128,7 @@ class _Young:
                 self.count += 1
 
 
-def _list_replayed(plan: RunPlan, selection: Selection, store: Store) -> Listed:
+def _list_replayed(plan: RunPlan, selection: Selection, store: Store, scratch: Path | None) -> Listed:
     """List what a replay takes again; each object as it is now, in the version it has now.
 
     Raises
@@ -118,9 +137,9 @@ def _list_replayed(plan: RunPlan, selection: Selection, store: Store) -> Listed:
         If not one of the objects is there: that is a source that is not mounted, and to note of all of
         them that they cannot be read would bury why they were set aside.
     """
-    known = sort_objects(choose_replayed(stored(store, layout.LEDGER), selection))
+    known = sort_objects(choose_replayed(stored(store, layout.LEDGER), selection), scratch)
     objects = look_again(known, dict(plan.s3))
-    pending = sort_objects(follow_links(objects) if plan.follow_links else objects)
+    pending = sort_objects(follow_links(objects) if plan.follow_links else objects, scratch)
     if len(pending) and all(found.kind == MISSING for found in pending):
         raise ConfigurationError(
             f"None of the {len(pending):,} objects to replay is where the ledger says. Mount their source (or give "
@@ -135,7 +154,7 @@ def list_ahead(plan: RunPlan) -> Listing | None:
     store = open_store(plan.target, dict(plan.s3))
     if not any(store.list(layout.LEDGER)):
         return None
-    listed = list_source(plan, store, kept=kept_listing(plan, store))
+    listed = list_source(plan, store, kept=kept_listing(plan, store), scratch=sorting_folder(store))
     _ahead[plan.run_id] = listed
     return listed.listing
 

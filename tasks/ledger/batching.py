@@ -102,7 +102,8 @@ def halve(objects: SourceObjects, fingerprint: str, manifests: str = MANIFESTS) 
 def write_manifest(objects: SourceObjects) -> bytes:
     """Write a batch's objects as Parquet, the same bytes for the same objects."""
     sink = io.BytesIO()
-    pq.write_table(objects.table, sink, compression="zstd", write_statistics=False)
+    # Its pages follow Arrow's chunks, which tell how the listing was sorted.
+    pq.write_table(objects.table.combine_chunks(), sink, compression="zstd", write_statistics=False)
     return sink.getvalue()
 
 

@@ -243,8 +243,15 @@ class S3Store:
                 raise answer
         for source, name in pairs:
             if source.size_bytes > COPY_LIMIT_BYTES:
-                copy_large(self.bucket, source, name)
+                self._copy_large(source, name)
         self.bucket.delete(source.key for source, _ in pairs)
+
+    def _copy_large(self, source: Listed, name: str) -> None:
+        try:
+            copy_large(self.bucket, source, name)
+        except S3Fault as fault:
+            if fault.code not in MISSING_CODES or self._find_size(name) != source.size_bytes:
+                raise
 
     def _upload_files(self, folder: Path, paths: Sequence[Path], prefix: str) -> None:
         requests = [

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from unittest.mock import patch
 
 import boto3
 import pytest
 
 from flows.move_on_workers import move_on_workers
+from flows.workers import local_scheduler_ahead
 from tasks.audit import audit
 from tasks.emit import emit
 from tasks.move import into_shares, move_share
@@ -202,8 +206,38 @@ def _die(*_: object) -> None:
     os._exit(1)
 
 
+def _take_the_scheduler_along(*_: object) -> None:
+    os.kill(int(os.environ["SCHEDULER"]), signal.SIGKILL)
+    time.sleep(60)
+
+
+@contextmanager
+def _cluster(folder: Path) -> Iterator[str]:
+    """A scheduler and a worker that no run of ours started; the worker knows how to kill the scheduler."""
+    dask = str(Path(sys.executable).parent / "dask")
+    where = folder / "scheduler.json"
+    with ExitStack() as stack:
+
+        def start(*arguments: str, **more: str) -> int:
+            process = subprocess.Popen(
+                [dask, *arguments], env={**os.environ, **more}, cwd=Path.cwd(), stderr=subprocess.DEVNULL
+            )
+            stack.callback(process.wait)
+            stack.callback(process.kill)
+            return process.pid
+
+        options = ("--scheduler-file", str(where))
+        scheduler = start(
+            "scheduler", *options, "--host", "127.0.0.1", "--port", "0", "--dashboard-address", "127.0.0.1:0"
+        )
+        start("worker", *options, "--no-nanny", "--no-dashboard", SCHEDULER=str(scheduler), PYTHONPATH=".")
+        while not where.exists():
+            time.sleep(0.1)
+        yield json.loads(where.read_text())["address"]
+
+
 @pytest.mark.usefixtures("no_artifacts")
-@pytest.mark.parametrize("share", [move_share, _die])
+@pytest.mark.parametrize("share", [move_share, _die, _take_the_scheduler_along])
 def test_workers_move_what_is_published_and_what_they_cannot_is_moved_here(
     cloud: Cloud, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, share: Any
 ) -> None:
@@ -217,7 +251,11 @@ def test_workers_move_what_is_published_and_what_they_cannot_is_moved_here(
     target = f"s3://research/by-workers{share.__name__}"
     options = {"source": "s3://raw/landing", "target": target, "workers": 1}
     # Dask leaves in the environment what it starts workers with.
-    with patch.dict(os.environ), PlainRun(tmp_path, monkeypatch, options=options) as run:
+    with patch.dict(os.environ), ExitStack() as stack:
+        if share is _take_the_scheduler_along:
+            options["dask_address"] = stack.enter_context(_cluster(tmp_path))
+        run = stack.enter_context(PlainRun(tmp_path, monkeypatch, options=options))
+        stack.enter_context(local_scheduler_ahead(run.settings))
         run.process(run.discover())
         verdicts = audit.fn(run.plan)
         publish.fn(run.plan, move_on_workers(run.plan, run.settings))
@@ -227,6 +265,25 @@ def test_workers_move_what_is_published_and_what_they_cannot_is_moved_here(
     name = target.removeprefix("s3://research/")
     assert cloud.files(f"{name}/published/dicom/") == cloud.files("calm/published/dicom/")
     assert not any(cloud.files(f"{name}/staging/"))
+
+
+def test_without_a_scheduler_or_with_a_secret_block_nobody_is_asked_to_move(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Moved:
+        shares: ClassVar[list[object]] = []
+
+        def move_all(self, moves: object) -> None:
+            self.shares.append(moves)
+
+    monkeypatch.setattr("flows.move_on_workers._move_by", pytest.fail)
+    alone = Settings(target="s3://research/none")
+    with_block = Settings(
+        target="s3://research/none", dask_address="tcp://127.0.0.1:1", s3={"credentials_block": "bucket"}
+    )
+    for settings in (alone, with_block):
+        move_on_workers(None, settings)(Moved(), iter(range(9)))  # type: ignore[arg-type]
+    assert Moved.shares == [*range(9), *range(9)]
 
 
 def test_a_third_of_all_requests_failing_changes_nothing_but_the_time(

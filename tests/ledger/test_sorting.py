@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import resource
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.errors import TransientError
+from tasks.ledger.batching import write_manifest
 from tasks.ledger.sorting import sort_objects
 from tasks.records import SourceObject
 from tests.ledger.listings import an_object
@@ -22,7 +24,7 @@ OBJECTS = st.builds(SourceObject, NAMES, st.integers(0, 9), st.sampled_from(["",
 
 @given(st.lists(OBJECTS, max_size=40, unique_by=lambda found: (found.uri, found.version)), st.integers(1, 12))
 def test_runs_merged_are_the_whole_sorted(objects: list[SourceObject], run_objects: int) -> None:
-    merged = sort_objects(objects, run_objects)
+    merged = sort_objects(objects, run_objects=run_objects)
     assert list(merged) == list(sort_objects(objects))
     assert list(merged) == sorted(objects, key=lambda found: (found.uri.encode(), found.version.encode()))
     assert merged.total_bytes == sum(found.size_bytes for found in objects)
@@ -32,13 +34,13 @@ def test_runs_merged_are_the_whole_sorted(objects: list[SourceObject], run_objec
     "listed", [range(1000), reversed(range(1000)), [n * 617 % 1000 for n in range(1000)]]
 )
 def test_what_comes_in_order_and_what_does_not_ends_in_order(listed: range) -> None:
-    merged = sort_objects((an_object(f"{number:04d}") for number in listed), 64)
+    merged = sort_objects((an_object(f"{number:04d}") for number in listed), run_objects=64)
     assert list(merged) == [an_object(f"{number:04d}") for number in range(1000)]
     assert list(merged[500:502]) == [an_object("0500"), an_object("0501")]
 
 
 def test_twice_the_same_stays_twice() -> None:
-    assert list(sort_objects([an_object("b"), an_object("a"), an_object("b")], 1)) == [
+    assert list(sort_objects([an_object("b"), an_object("a"), an_object("b")], run_objects=1)) == [
         an_object("a"),
         an_object("b"),
         an_object("b"),
@@ -49,23 +51,43 @@ def test_no_name_of_a_source_is_in_the_temporary_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    merged = sort_objects((an_object(f"{number:04d}") for number in range(100)), 10)
+    merged = sort_objects((an_object(f"{number:04d}") for number in range(100)), run_objects=10)
     assert not list(tmp_path.iterdir())
     assert len(merged) == 100
+
+
+def test_temporary_files_lie_where_the_caller_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", "/nowhere")
+    folder = tmp_path / "restricted" / "staging"
+    merged = sort_objects((an_object(f"{number:04d}") for number in range(100)), folder, run_objects=10)
+    assert len(merged) == 100
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert not list(folder.iterdir())
+    with pytest.raises(TransientError):
+        sort_objects((an_object(f"{number:04d}") for number in range(100)), run_objects=10)
+
+
+def test_however_a_listing_was_sorted_its_manifests_are_the_same_bytes() -> None:
+    listed = [an_object(f"{number * 7919 % 20_011:06d}") for number in range(20_000)]
+    whole, merged = sort_objects(listed), sort_objects(listed, run_objects=6_000)
+    assert write_manifest(merged) == write_manifest(whole)
 
 
 def test_a_full_temporary_folder_says_what_to_do() -> None:
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))
     try:
-        with pytest.raises(TransientError, match="Make room there, or name another one with TMPDIR"):
-            sort_objects((an_object(f"{number:04d}") for number in range(1000)), 100)
+        with pytest.raises(
+            TransientError, match="Make room in the target, or for a bucket where TMPDIR says"
+        ):
+            sort_objects((an_object(f"{number:04d}") for number in range(1000)), run_objects=100)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 CHILD = """
 import sys
+from tasks.ledger.batching import write_manifest
 from tasks.ledger.sorting import sort_objects
 from tasks.records import SourceObject
 
@@ -79,7 +101,7 @@ def objects(count):
         yield SourceObject(f"s3://archive/landing/{number * 617 % count:080d}.dcm", 1, f"{number:032x}")
 
 def sorted_bytes(count):
-    listing = sort_objects(objects(count), 20_000)
+    listing = sort_objects(objects(count), run_objects=20_000)
     return own_bytes(), listing
 
 sorted_bytes(40_000)

@@ -15,7 +15,7 @@ import pytest
 from tasks.errors import ConfigurationError, TransientError
 from tasks.storage import s3_multipart
 from tasks.storage import s3_store as s3_store_module
-from tasks.storage.store import Store, open_store
+from tasks.storage.store import Move, Store, open_store
 from tests.peers.ceph import free_port
 from tests.storage.proxy import FaultyProxy, always, first, obey
 
@@ -176,11 +176,15 @@ def test_an_object_too_large_for_one_request_is_copied_in_parts(
     s3_store.write("staging/1/a.dcm", data)
     s3_store.write("staging/1/b.dcm", b"small")
     s3_store.move_tree("staging/1", "published")
+    # As after a worker that died with its share half moved.
+    s3_store.move_all([Move("staging/1/a.dcm", len(data), "published/a.dcm")])
     assert {key: len(s3_store.read(key)) for key in s3_store.list()} == {
         "published/a.dcm": len(data),
         "published/b.dcm": 5,
     }
     assert s3_store.read("published/a.dcm") == data
+    with pytest.raises(FileNotFoundError):
+        s3_store.move_all([Move("staging/1/never.dcm", len(data), "published/never.dcm")])
 
 
 WRITER = """
