@@ -7,8 +7,7 @@ passed over, so they may go wherever there is a processor.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import islice
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from tasks.errors import value_free
 from tasks.storage.requests import Tally, count_requests
@@ -39,10 +38,3 @@ def move_share(target: str, s3: Mapping[str, object], moves: Sequence[Move]) -> 
     before = count_requests()
     open_store(target, dict(s3)).move_all(moves)
     return count_requests() - before
-
-
-def into_shares(moves: Iterable[Move], objects: int = SHARE) -> Iterator[Sequence[Move]]:
-    """Cut moves into shares, as they come."""
-    rest = iter(moves)
-    while share := list(islice(rest, objects)):
-        yield share

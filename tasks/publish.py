@@ -27,9 +27,9 @@ from tasks.errors import value_free
 from tasks.history import read_words
 from tasks.hold import check_held
 from tasks.layout import Staging
-from tasks.ledger.objects import DIGEST_TYPE, Digests, digest_all, find
+from tasks.ledger.objects import DIGEST_TYPE, Digests, digest_all, find, in_chunks
 from tasks.ledger.replay import withheld_instances
-from tasks.move import Mover, into_shares, move_here
+from tasks.move import SHARE, Mover, move_here
 from tasks.records import RunPlan, State
 from tasks.seal_identities import seal_identities
 from tasks.staged import (
@@ -90,7 +90,7 @@ def _publish_files(store: Store, staging: Staging, mover: Mover) -> None:
         drop_strays(store, staging)
         _move_studies(store, staging)
     else:
-        mover(store, into_shares(_moves(store, staging)))
+        mover(store, in_chunks(_moves(store, staging), SHARE))
     store.barrier()
 
 

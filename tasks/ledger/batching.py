@@ -77,9 +77,7 @@ def make_batch(objects: SourceObjects, fingerprint: str, manifests: str = MANIFE
     for identity in objects.identities():
         digest.update(b"\0\0" + identity)
     batch_id = digest.hexdigest()[:_ID_DIGITS]
-    return Cut(
-        Batch(batch_id, f"{manifests}/{batch_id}.parquet", len(objects), int(objects.sizes.sum())), objects
-    )
+    return Cut(Batch(batch_id, f"{manifests}/{batch_id}.parquet", len(objects), objects.total_bytes), objects)
 
 
 def halve(objects: SourceObjects, fingerprint: str, manifests: str = MANIFESTS) -> tuple[Cut, Cut]:

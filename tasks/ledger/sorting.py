@@ -56,7 +56,7 @@ def sort_objects(
     if second is None:
         return SourceObjects(first)
     pair = iter((first, second))
-    del first, second
+    del first, second  # else they stay in memory until the last run is written
     spilled = _spill(([run] for run in chain(pair, runs)), folder)
     (merged,) = _spill([_merge(spilled, max(1, run_objects // len(spilled)))], folder)
     return SourceObjects(merged)

@@ -11,7 +11,6 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 from unittest.mock import patch
@@ -23,7 +22,7 @@ from flows.move_on_workers import move_on_workers
 from flows.workers import local_scheduler_ahead
 from tasks.audit import audit
 from tasks.emit import emit
-from tasks.move import into_shares, move_share
+from tasks.move import move_share
 from tasks.publish import publish
 from tasks.reidentify import Vault
 from tasks.settings import Settings
@@ -242,7 +241,7 @@ def test_workers_move_what_is_published_and_what_they_cannot_is_moved_here(
     cloud: Cloud, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, share: Any
 ) -> None:
     monkeypatch.setattr("flows.move_on_workers.move_share", share)
-    monkeypatch.setattr("tasks.publish.into_shares", partial(into_shares, objects=5))
+    monkeypatch.setattr("tasks.publish.SHARE", 5)
     moved_here = []
     move_all = S3Store.move_all
     monkeypatch.setattr(
