@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from http import HTTPStatus
@@ -12,22 +13,27 @@ from prefect.states import Crashed
 
 from flows.workers import dask_scheduler
 from tasks.errors import TransientError
-from tasks.process import PROGRESS_TOPIC, process_batch
+from tasks.process import PROGRESS_TOPIC, process_batches
 from tasks.records import Batch, BatchReport, RunPlan
 from tasks.settings import Settings
 from tasks.split import give_up, split_batch
 
 OnProgress = Callable[[int, int], None]
 
+_LARGEST_SHARE = 16
+"""Batches of one task run, at most: some 16,000 objects, or a minute."""
+_GROWS_TO = 32
+"""Threads that a cluster of somebody else's is taken to have at least: it may grow with its work."""
+
 
 def run_batches(
     plan: RunPlan, batches: Sequence[Batch], settings: Settings, on_progress: OnProgress
 ) -> list[BatchReport]:
-    """Map `process_batch` over the batches on Dask.
+    """Map `process_batches` over shares of the batches on Dask.
 
-    A batch whose worker died is run once more as it is, since the worker may have been killed for
-    somebody else's fault; then it is halved until the poison object stands alone, and that one is
-    quarantined. Batches are pure in their inputs, so running one twice does no harm.
+    A share whose worker died is run once more, each batch by itself, since the worker may have been killed for
+    somebody else's fault; a batch that then takes its worker along is halved until the poison object stands
+    alone, and that one is quarantined. Batches are pure in their inputs, so running one twice does no harm.
     """
     from prefect_dask.task_runners import DaskTaskRunner
 
@@ -35,8 +41,24 @@ def run_batches(
         return []
     with dask_scheduler(settings) as address, DaskTaskRunner(address=address) as runner:
         runner.client.subscribe_topic(PROGRESS_TOPIC, lambda event: _advance(event, on_progress))
+        threads = settings.workers if settings.dask_address is None else max(_GROWS_TO, _threads(runner))
         with _scheduler_needed(runner.client):
-            return _run_until_done(plan, list(batches), runner)
+            return _run_until_done(plan, cut_shares(batches, threads), runner)
+
+
+def cut_shares(batches: Sequence[Batch], threads: int) -> list[list[Batch]]:
+    """Cut batches into shares of one task run each: large ones first, single batches at the end.
+
+    A task run costs a quarter of a second of orchestration, whatever is in it. Half of what is left is dealt out
+    evenly each time, so that all threads come to their end together, whatever their batches take.
+    """
+    shares: list[list[Batch]] = []
+    left = list(batches)
+    while left:
+        size = min(_LARGEST_SHARE, -(-len(left) // (2 * threads)))
+        shares.append(left[:size])
+        del left[:size]
+    return shares
 
 
 @contextmanager
@@ -63,27 +85,33 @@ def _advance(event: tuple[float, dict[str, int]], on_progress: OnProgress) -> No
     on_progress(counts["objects"], counts["bytes"])
 
 
-def _run_until_done(plan: RunPlan, batches: list[Batch], runner: Any) -> list[BatchReport]:
+def _threads(runner: Any) -> int:
+    return sum(runner.client.nthreads().values())
+
+
+def _run_until_done(plan: RunPlan, shares: list[list[Batch]], runner: Any) -> list[BatchReport]:
     reports: list[BatchReport] = []
-    losses: dict[str, int] = {}
-    while batches:
-        futures = [(batch, _submit(runner, batch, plan)) for batch in batches]
-        lost = []
-        for batch, future in futures:
-            report = _report_of(future)
-            if report is None:
-                if runner.client.status != "running":
-                    raise TransientError("the scheduler took all of its tasks along")
-                losses[batch.batch_id] = losses.get(batch.batch_id, 0) + 1
-                lost.append(batch)
-            else:
-                reports.append(report)
-        batches = []
-        for batch in lost:
+    losses: Counter[str] = Counter()
+    while shares:
+        futures = [(share, _submit(runner, share, plan)) for share in shares]
+        shares = []
+        for share, future in futures:
+            done = _reports_of(future)
+            if done is not None:
+                reports += done
+                shares += [share[len(done) :]] if len(done) < len(share) else []
+                continue
+            if runner.client.status != "running":
+                raise TransientError("the scheduler took all of its tasks along")
+            losses.update(batch.batch_id for batch in share)
+            if len(share) > 1:
+                shares += [[batch] for batch in share]
+                continue
+            (batch,) = share
             if losses[batch.batch_id] < 2:
-                batches.append(batch)
+                shares.append(share)
             elif batch.object_count > 1:
-                batches += split_batch(plan, batch)
+                shares += [[half] for half in split_batch(plan, batch)]
             elif losses[batch.batch_id] < 3:
                 reports += _run_alone(plan, batch, runner)
     return reports
@@ -91,21 +119,21 @@ def _run_until_done(plan: RunPlan, batches: list[Batch], runner: Any) -> list[Ba
 
 def _run_alone(plan: RunPlan, batch: Batch, runner: Any) -> list[BatchReport]:
     """Run a single suspect with nothing beside it, so that its guilt is certain."""
-    report = _report_of(_submit(runner, batch, plan))
-    return [report if report is not None else give_up(plan, batch)]
+    reports = _reports_of(_submit(runner, [batch], plan))
+    return reports if reports is not None else [give_up(plan, batch)]
 
 
-def _submit(runner: Any, batch: Batch, plan: RunPlan) -> Any:
-    return runner.submit(process_batch, parameters={"batch": batch, "plan": plan})
+def _submit(runner: Any, share: list[Batch], plan: RunPlan) -> Any:
+    return runner.submit(process_batches, parameters={"batches": share, "plan": plan})
 
 
-def _report_of(future: Any) -> BatchReport | None:
-    """Wait for a batch; None where its worker, or all of them, died under it."""
+def _reports_of(future: Any) -> list[BatchReport] | None:
+    """Wait for a share; None where its worker, or all of them, died under it."""
     from distributed import CancelledError
     from distributed.scheduler import KilledWorker, NoWorkerError
 
     try:
-        return cast("BatchReport", future.result())
+        return cast("list[BatchReport]", future.result())
     except (KilledWorker, NoWorkerError, CancelledError) as error:
         _mark_crashed(future, type(error).__name__)
         return None

@@ -30,6 +30,9 @@ DASK_CONFIG: dict[str, Any] = {
     "distributed.worker.memory.spill": False,
     "distributed.worker.memory.target": False,
     "distributed.worker.multiprocessing-method": "forkserver",
+    # For the dashboard alone, which is not served; every ten milliseconds it takes the interpreter from a batch.
+    "distributed.worker.profile.enabled": False,
+    "distributed.admin.tick.interval": "1s",
     "distributed.logging.distributed": "critical",
     # Dashboards show task keys and exceptions to whoever reaches the port: only health checks are served.
     "distributed.scheduler.http.routes": ["distributed.http.health"],

@@ -12,7 +12,7 @@ import time
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -49,7 +49,7 @@ from tasks.recall.cleaner import READ_WHOLE, Cleaner
 from tasks.records import Batch, BatchReport, Finding, Reject, RunPlan, SourceObject, utc_now
 from tasks.sandbox.options import ParserOptions
 from tasks.sandbox.parser import Parser
-from tasks.staged import STAGED, commit_batch, content_of_header, table_bytes
+from tasks.staged import STAGED, commit_batch, content_of_header, finished_report, table_bytes
 from tasks.storage.byte_source import Sources, Unreadable, sha256
 from tasks.storage.requests import count_requests
 from tasks.storage.store import Store, open_store
@@ -80,14 +80,31 @@ RETRIES = 3
     persist_result=False,
 )
 @value_free
-def process_batch(batch: Batch, plan: RunPlan) -> BatchReport:
-    """Read, clean, de-identify and stage one batch; safe to run twice."""
-    silence_libraries()
-    store = open_store(plan.target, dict(plan.s3))
-    objects = read_manifest(store.read(batch.manifest))
+def process_batches(batches: Sequence[Batch], plan: RunPlan) -> list[BatchReport]:
+    """Process batches one after the other; gives the reports of those that are done, in their order.
+
+    What fails for the moment in the first of them has Prefect try the task again. In a later one it ends this
+    task, and what is left is for another, so that the bad minutes of one batch use up no tries of the others.
+    """
     tries = task_run.run_count or 1
+    reports = [process_batch(batches[0], plan, tries)]
+    with suppress(TransientError):
+        for batch in batches[1:]:
+            reports.append(process_batch(batch, plan))  # noqa: PERF401 - those before a failure are kept
+    return reports
+
+
+@value_free
+def process_batch(batch: Batch, plan: RunPlan, tries: int = 1) -> BatchReport:
+    """Read, clean, de-identify and stage one batch; safe to run twice, for a finished one is left as it is."""
+    silence_libraries()
+    store, staging = open_store(plan.target, dict(plan.s3)), Staging(plan.run_id)
+    done = finished_report(store, staging, batch.batch_id)
+    if done is not None:
+        return done
+    objects = read_manifest(store.read(batch.manifest))
     report = process_objects(objects, batch, plan, store, report_progress, last_try=tries > RETRIES)
-    return commit_batch(store, Staging(plan.run_id), replace(report, retries=report.retries + tries - 1))
+    return commit_batch(store, staging, replace(report, retries=report.retries + tries - 1))
 
 
 def silence_libraries() -> None:
@@ -373,9 +390,9 @@ class _Batch:
         self, obj: SourceObject, source_ref: str, worker: _Worker, sources: Sources
     ) -> dict[str, Any] | Reject:
         try:
-            with ExitStack() as stack:
-                with _source_faults(self.last_try):
-                    source = stack.enter_context(sources.open(obj))
+            with _source_faults(self.last_try):
+                source = sources.open(obj)
+            with closing(source):
                 counted = _Counted(source, self.last_try)
                 content: ByteSource = counted
                 if self.with_files and source.size <= READ_WHOLE:

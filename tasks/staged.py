@@ -128,6 +128,12 @@ def commit_batch(store: Store, staging: Staging, report: BatchReport) -> BatchRe
     return load_record(BatchReport, store.read(key))
 
 
+def finished_report(store: Store, staging: Staging, batch_id: str) -> BatchReport | None:
+    """Read the commit record of a batch; None while it is not done."""
+    key = staging.report(batch_id)
+    return load_record(BatchReport, store.read(key)) if store.exists(key) else None
+
+
 def finished_reports(store: Store, staging: Staging) -> list[BatchReport]:
     """Read the commit records of the batches that are done, in the order of their ids."""
     return [

@@ -69,7 +69,7 @@ class PlainRun:
         return discover.fn(self.plan, self.settings)
 
     def process(self, found: Found) -> list[BatchReport]:
-        return [process.process_batch.fn(batch, self.plan) for batch in found.batches]
+        return [process.process_batch(batch, self.plan) for batch in found.batches]
 
 
 @dataclass(frozen=True)

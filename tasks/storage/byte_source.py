@@ -83,6 +83,10 @@ class OpenSource(ByteSource, Protocol):
         """Tell whether the object is another one than was listed; ask after the last read."""
         ...
 
+    def close(self) -> None:
+        """Let go of the object."""
+        ...
+
 
 class Sources:
     """The objects of a batch, opened one after the other.
@@ -115,9 +119,8 @@ class Sources:
 
             self._ahead = ReadAhead(objects, parse_options(options), window, headers_only=headers_only)
 
-    @contextlib.contextmanager
-    def open(self, listed: SourceObject) -> Iterator[OpenSource]:
-        """Open an object for reading.
+    def open(self, listed: SourceObject) -> OpenSource:
+        """Open an object for reading; it is the caller's to close.
 
         Raises
         ------
@@ -131,14 +134,14 @@ class Sources:
         if listed.size_bytes == 0:
             raise Unreadable("EMPTY_FILE")
         if self._ahead is not None:
-            yield self._ahead.open(listed)
-            return
+            return self._ahead.open(listed)
         source = self._patience.insist(lambda: _open_local(listed, self._patience))
         try:
             source.check(headers_only=self._headers_only)
-            yield source
-        finally:
-            os.close(source.descriptor)
+        except BaseException:
+            source.close()
+            raise
+        return source
 
     def close(self) -> None:
         """Let go of what was read ahead and is not wanted any more."""
@@ -153,7 +156,7 @@ def open_source(
     """Open one object of the source, as `Sources` does many."""
     window = _HEADER_WINDOW_BYTES if headers_only else _WINDOW_BYTES
     sources = Sources([listed], options, window=lambda: window, headers_only=headers_only)
-    with contextlib.closing(sources), sources.open(listed) as source:
+    with contextlib.closing(sources), contextlib.closing(sources.open(listed)) as source:
         yield source
 
 
@@ -203,6 +206,10 @@ class LocalSource:
         """Compare size and times with the listing."""
         status = os.fstat(self.descriptor)
         return (status.st_size, version_of(status)) != (self.size, self.listed.version)
+
+    def close(self) -> None:
+        """Close the descriptor."""
+        os.close(self.descriptor)
 
     def check(self, *, headers_only: bool) -> None:
         """Refuse what is no regular file or not the one listed, before anything is read."""

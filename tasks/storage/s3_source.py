@@ -89,6 +89,9 @@ class S3Source:
         """Wait for the first bytes."""
         self._block = self._check(lambda: _result_of(begun), length)
 
+    def close(self) -> None:
+        """Nothing is held open."""
+
     def changed(self) -> bool:
         """Never: reading a changed object fails."""
         return False

@@ -80,7 +80,7 @@ def run(settings: Settings) -> None:
         found = discover.fn(opened.plan, settings)
         if found.listing.pending:
             for batch in found.batches:
-                process.process_batch.fn(batch, opened.plan)
+                process.process_batch(batch, opened.plan)
             finish(opened.plan)
 
 
