@@ -21,6 +21,7 @@ from tasks.deid.key import Key
 from tasks.deid.plan import make_plan, retained_tags
 from tasks.deid.private import ODD_GROUP, add_safe, keep_element, keep_private
 from tasks.deid.pseudonyms import Pseudonyms, normalize
+from tasks.deid.replace import map_entity_uid
 from tasks.deid.residual import Generated
 from tasks.deid.rules import Profile
 from tasks.deid.said import NOTHING, Said, said_in
@@ -29,7 +30,7 @@ from tasks.deid.uids import is_well_formed
 from tasks.deid.work import NOBODY, Patient, Work
 from tasks.dicom.dictionary import format_tag
 from tasks.dicom.element import DataSet, Element
-from tasks.dicom.values import decode, encode_text, encodings_of
+from tasks.dicom.values import DEFAULT_ENCODINGS, decode, encode_text, encodings_of
 from tasks.records import Finding, Reject
 
 _CHARACTER_SET, _BURNED_IN_ANNOTATION = 0x00080005, 0x00280301
@@ -37,6 +38,7 @@ _PATIENT_NAME, _PATIENT_ID, _ISSUER = 0x00100010, 0x00100020, 0x00100021
 _SOP_INSTANCE_UID, _STUDY_INSTANCE_UID, _SERIES_INSTANCE_UID = 0x00080018, 0x0020000D, 0x0020000E
 _PATIENT_VRS = {_PATIENT_NAME: "PN", _PATIENT_ID: "LO"}
 _ENTITY_UIDS = (_SOP_INSTANCE_UID, _STUDY_INSTANCE_UID, _SERIES_INSTANCE_UID)
+_ALWAYS_WRITTEN = frozenset((*_ENTITY_UIDS, *_PATIENT_VRS))
 
 
 BASIC, ALLOWED, UNKNOWN = "basic-profile", "allow-list", "unknown-element"
@@ -95,9 +97,16 @@ class Deidentifier:
         """Private elements that are known to be safe; kept where `keeps_private`."""
         self._keeps_uids = profile.has(RETAIN_UIDS)
         self._retained = retained_tags(profile)
+        self.mapped_entities = frozenset(
+            tag
+            for tag in _ENTITY_UIDS
+            if not self._keeps_uids and tag not in self._retained and self._plan.get(tag) is map_entity_uid
+        )
+        """Which of the UIDs of study, series and instance are mapped, and nothing else."""
         self._profile = profile
         self.rule_of: Callable[[int], str] = lru_cache(1 << 13)(self._rule_of)
         """Name what decides about an attribute: the basic profile, an option, or what stands behind both."""
+        self._untouched = Work(self._pseudonyms, _NO_IDENTIFIERS, DEFAULT_ENCODINGS)
         self._statement = _statement(profile)
         self._stated = _written_in(self._statement)
         self._pixel_statement = _statement(profile, pixels_cleaned=True)
@@ -220,17 +229,19 @@ class Deidentifier:
         creator
             Of the block that a private element is in, where private elements may be kept.
         """
+        tag = element.tag
+        treat = None if tag & ODD_GROUP else self._plan.get(tag, _drop_unknown)
+        if treat is None and not creator and tag not in _ALWAYS_WRITTEN:
+            return None, self._untouched  # most of what is removed: nothing was looked at, and nothing noted
         work = Work(self._pseudonyms, _NO_IDENTIFIERS, encodings, iod=iod, safe=self.safe_private)
         work.walk = lambda item, path: self._treat_item(work, item, path)
         work.patient = patient
-        tag = element.tag
         if tag & ODD_GROUP:
-            return keep_element(work, element, creator, "") if creator else None, work
-        treat = self._plan.get(tag, _drop_unknown)
+            return keep_element(work, element, creator, ""), work
         treated = treat and treat(work, element if element.items is None else _as_sequence(element), "")
         if tag in _ENTITY_UIDS:
             origin = element.value.strip(b" \0")
-            treated = Element(tag, "UI", self._entity_uid(origin))
+            treated = Element(tag, "UI", encode_text("UI", self.entity_uid(origin)))
         elif tag in _PATIENT_VRS:
             VR = _PATIENT_VRS[tag]
             treated = Element(tag, VR, encode_text(VR, work.patient.pseudonym))
@@ -249,16 +260,16 @@ class Deidentifier:
         work.patient = self._patient(_text(work, dataset, _ISSUER), patient_id, study, said)
         treated = self._treat(work, dataset, "")
         for tag, origin in origins.items():
-            treated[tag] = Element(tag, "UI", self._entity_uid(origin))
+            treated[tag] = Element(tag, "UI", encode_text("UI", self.entity_uid(origin)))
         for tag, VR in _PATIENT_VRS.items():
             treated[tag] = work.write(tag, VR, encode_text(VR, work.patient.pseudonym))
         return treated
 
-    def _entity_uid(self, origin: bytes) -> bytes:
-        """Give the UID of a study, series or instance, as encoded: one that is retained must be one."""
+    def entity_uid(self, origin: bytes) -> str:
+        """Give the UID that a study, series or instance is written with: one that is retained must be one."""
         if self._keeps_uids and is_well_formed(origin):
-            return encode_text("UI", origin.decode("ascii"))
-        return encode_text("UI", self._pseudonyms.uid(origin))
+            return origin.decode("ascii")
+        return self._pseudonyms.uid(origin)
 
     def _patient(self, issuer: str, patient_id: str, study: str, said: Said) -> Patient:
         pseudonym = self._pseudonyms.patient(issuer, patient_id, study)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from functools import cache
 from typing import NoReturn
 
@@ -250,11 +250,16 @@ def _stands_alone(word: bytes, data: bytes) -> bool:
 
 def tokens_of(
     element: Element, encodings: tuple[str, ...], retained: frozenset[int] = frozenset()
-) -> tuple[set[Tokens], set[Tokens]]:
+) -> tuple[Collection[Tokens], Collection[Tokens]]:
     """Give the searchable forms of the identifiers in one element of a main data set, and of what is retained."""
+    tag, VR, value, items = element
+    if items is None:
+        kind = (_kinds().get(tag) or _KIND_OF_VR.get(VR)) if value else None
+        found = () if kind is None else (kind(value, encodings),)
+        return ((), found) if tag in retained else (found, ())
     tokens: set[Tokens] = set()
     kept: set[Tokens] = set()
-    _collect(DataSet({element.tag: element}), encodings, tokens, retained, kept)
+    _collect(DataSet({tag: element}), encodings, tokens, retained, kept)
     return tokens, kept
 
 

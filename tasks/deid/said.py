@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 from tasks.deid.identifiers import CODE_TAGS, DATE_VRS, LINE_TAGS, NAME_TAGS, date_tags
@@ -17,6 +17,8 @@ from tasks.dicom.element import DataSet, Element
 from tasks.dicom.values import SPECIFIC_CHARACTER_SET, decode, encodings_of
 
 _PADDING = " \0"
+_TELLING_VRS = DATE_VRS | {"PN", "SQ", "UN"}
+"""VRs that tell something by themselves, and those that may hold or turn out to be any of them."""
 _DAY = re.compile(r"[0-9]{8}")
 
 
@@ -50,6 +52,16 @@ def said_in(dataset: DataSet, encodings: tuple[str, ...]) -> Said:
     if SPECIFIC_CHARACTER_SET in dataset:
         encodings = encodings_of(dataset, encodings)
     return unite(said_by(element, encodings) for element in dataset.values())
+
+
+def may_say(tag: int, VR: str) -> bool:
+    """Tell whether `said_by` may give anything for an element, whatever cleaning makes of its VR."""
+    return VR in _TELLING_VRS or tag in _telling_tags()
+
+
+@cache
+def _telling_tags() -> frozenset[int]:
+    return NAME_TAGS | CODE_TAGS | LINE_TAGS | date_tags()
 
 
 def said_by(element: Element, encodings: tuple[str, ...]) -> Said:  # noqa: PLR0911 - one answer a kind

@@ -89,6 +89,7 @@ class Sensitivity:
 
     def __init__(self) -> None:
         self.paths: dict[str, _Path] = {}
+        self._seen: dict[int, tuple[Trace, list[tuple[_Path, str]]]] = {}
 
     def add(
         self, traces: Iterable[Trace], of_patient: frozenset[str], fingerprint: Callable[[bytes], int]
@@ -101,12 +102,27 @@ class Sensitivity:
             Tokens of its patient (`cohort.tokens_of_patient`): a value that says one of them is a hit.
         """
         for trace in traces:
-            for leaf in _leaves_of(trace, fingerprint):
-                path = self.paths.setdefault(leaf.path, _Path())
+            seen = self._seen.get(id(trace))
+            if seen is None:
+                seen = self._seen[id(trace)] = trace, self._look_at(trace, of_patient, fingerprint)
+            # A trace that comes again, as most do, is the same values again: these are only counted.
+            for path, action in seen[1]:
                 path.seen += 1
-                path.actions[leaf.action] += 1
-                if _is_among(path.values, leaf.fingerprint):
-                    _keep(path.values, leaf.fingerprint, _look(leaf, of_patient))
+                path.actions[action] += 1
+
+    def _look_at(
+        self, trace: Trace, of_patient: frozenset[str], fingerprint: Callable[[bytes], int]
+    ) -> list[tuple[_Path, str]]:
+        """Look at the values of a trace that was not seen before; gives what to count, now and whenever it comes."""
+        counted = []
+        for leaf in _leaves_of(trace, fingerprint):
+            path = self.paths.get(leaf.path)
+            if path is None:
+                path = self.paths[leaf.path] = _Path()
+            counted.append((path, leaf.action))
+            if _is_among(path.values, leaf.fingerprint):
+                _keep(path.values, leaf.fingerprint, _look(leaf, of_patient))
+        return counted
 
     def dump(self) -> dict[str, Any]:
         """Give what was seen as plain lists, for JSON."""

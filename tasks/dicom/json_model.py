@@ -18,6 +18,11 @@ from tasks.dicom.values import BINARY_NUMBER_VRS, STRING_VRS, encodings_of, numb
 INLINE_BYTES = 1024
 """Binary values up to this size are inlined as base64; a longer one keeps its VR and no value."""
 
+_PLAIN_VRS = STRING_VRS - {"AE", "DS", "IS", "PN"}
+"""VRs whose values are shown as they are written."""
+_MARKS = frozenset(b"\\\x1b")
+"""The backslash between values, and the escape before another character set."""
+
 _PERSON_NAME_GROUPS = ("Alphabetic", "Ideographic", "Phonetic")
 
 
@@ -34,6 +39,12 @@ def header_json(dataset: DataSet, encodings: tuple[str, ...]) -> str:
 
 def attribute_json(element: Element, encodings: tuple[str, ...]) -> bytes:
     """Write one member of the object: the attribute's tag and what it is; members joined by commas make the whole."""
+    tag, VR, value, _ = element
+    if VR in _PLAIN_VRS and value.isascii() and not _MARKS.intersection(value):
+        # Nearly every text of nearly every header: one value, of which decoding changes nothing but its length.
+        text = value.decode("ascii").rstrip("\0 ")
+        if text:
+            return b'"%08X":{"vr":"%b","Value":[%b]}' % (tag, VR.encode(), orjson.dumps(text))
     return b'"%08X":%b' % (element.tag, orjson.dumps(_attribute(element, encodings)))
 
 

@@ -42,17 +42,17 @@ from tasks.dicom.payload import locate_payload
 from tasks.dicom.pixels import OFFSETS, find_faults
 from tasks.dicom.reader import UNCOMPRESSED, Limits
 from tasks.dicom.walk import PayloadSpan
-from tasks.recall.memory import SETTLING, Memory, Scope, remember
+from tasks.recall.memory import SETTLING, SOP_INSTANCE_UID, Memory, Scope, remember
 from tasks.recall.template import Searched, Statement, Template, has_finding, write_creators
 from tasks.recall.treated import Treated
 from tasks.recall.verdict import Verdict, judge
 from tasks.records import Finding, Reject
 
-_SOP_CLASS_UID, _SOP_INSTANCE_UID = 0x00080016, 0x00080018
+_SOP_CLASS_UID = 0x00080016
 _STUDY_INSTANCE_UID, _SERIES_INSTANCE_UID = 0x0020000D, 0x0020000E
 _PATIENT_NAME, _PATIENT_ID = 0x00100010, 0x00100020
 _IDENTITY = (
-    *(_SOP_CLASS_UID, _SOP_INSTANCE_UID, _PATIENT_NAME, _PATIENT_ID),
+    *(_SOP_CLASS_UID, SOP_INSTANCE_UID, _PATIENT_NAME, _PATIENT_ID),
     *(_STUDY_INSTANCE_UID, _SERIES_INSTANCE_UID),
 )
 _ROWS = 0x00280010
@@ -260,7 +260,7 @@ class Cleaner:
                 varying.update([place for place, span in enumerate(cut) if span != before.cut[place]])
         for tag in (*_FIXED, *[tag for tag in tags if tag & ODD_GROUP and tag & 0xFFFF <= 0xFF]):
             varying.discard(-1 if (place := place_of(tags, tag)) is None else place)
-        place = place_of(tags, _SOP_INSTANCE_UID)
+        place = place_of(tags, SOP_INSTANCE_UID)
         return sorted(varying if place is None else varying | {place})
 
     def _expect(self, end: int) -> None:
@@ -346,14 +346,13 @@ class Cleaner:
         )
 
     def _judge(self, instance: _Instance, template: Template) -> Verdict:
-        tags, cut, payload = instance.tags, instance.cut, instance.payload
-        places = template.judged
-        compressed = payload is not None and payload.encapsulated
-        key = (payload is not None, compressed, *[cut[place] for place in places])
-        verdict: Verdict | None = self._verdicts.get(key)
+        payload = instance.payload
+        pixels = (payload is not None, payload is not None and payload.encapsulated)
+        verdict = template.verdicts.get(pixels)
         if verdict is None:
-            judged = {tags[place]: instance.treated[place] for place in places}
-            verdict = remember(self._verdicts, key, judge(judged, payload, self._deidentifier.cleans_content))
+            verdict = self._work_out_verdict(instance, template, pixels)
+            if template.is_judged_alike:
+                template.verdicts[pixels] = verdict
         expected = verdict.expected_pixel_bytes
         if (
             payload is not None
@@ -361,6 +360,18 @@ class Cleaner:
             and payload.length not in (expected, expected + expected % 2)
         ):
             raise Unusual
+        return verdict
+
+    def _work_out_verdict(
+        self, instance: _Instance, template: Template, pixels: tuple[bool, bool]
+    ) -> Verdict:
+        places = template.judged
+        key = (pixels, *[instance.cut[place] for place in places])
+        verdict: Verdict | None = self._verdicts.get(key)
+        if verdict is None:
+            judged = {instance.tags[place]: instance.treated[place] for place in places}
+            verdict = judge(judged, instance.payload, self._deidentifier.cleans_content)
+            remember(self._verdicts, key, verdict)
         return verdict
 
     def _check_pixels(self, instance: _Instance, payload: Payload, known: _Known, verdict: Verdict) -> None:
@@ -448,16 +459,20 @@ def _begins_plainly(first: int, *, explicit: bool) -> bool:
 
 
 def _check_identity(instance: _Instance, template: Template) -> None:
-    """Hold an instance to having its identity, and the same in its file meta information."""
+    """Hold an instance to having its identity, and the same in its file meta information.
+
+    Of what a template fixes, it is enough to look once: its class is that of all that match.
+    """
     meta, treated = instance.meta, instance.treated
-    for tag, place in zip(_IDENTITY, template.places, strict=True):
+    for tag, place in template.unsure:
         value = b"" if place is None else treated[place].original.value.rstrip(_PADDING)
         if not value.lstrip(_PADDING):
             raise Unusual
         if tag == _SOP_CLASS_UID and value != meta.SOPClassUID:
             raise Unusual
-        if tag == _SOP_INSTANCE_UID and value != meta.SOPInstanceUID:
+        if tag == SOP_INSTANCE_UID and value != meta.SOPInstanceUID:
             raise Unusual
+    template.unsure = template.new_identity
 
 
 def _is_said(treated: list[Treated], said: Said) -> bool:

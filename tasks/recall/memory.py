@@ -23,6 +23,7 @@ from tasks.dicom.values import DEFAULT_ENCODINGS, SPECIFIC_CHARACTER_SET, encodi
 from tasks.recall.treated import Syntax, Treated, repaired_value, said_by_span, treat_span
 
 PATIENT_ID, ISSUER = 0x00100020, 0x00100021
+SOP_INSTANCE_UID = 0x00080018
 SETTLING = (SPECIFIC_CHARACTER_SET, PATIENT_ID, ISSUER, PIXEL_REPRESENTATION)
 """Elements that settle how all others are read and treated."""
 
@@ -214,7 +215,10 @@ class Memory:
         if found is None:
             creator, span = key if isinstance(key, tuple) else (b"", key)
             found, of_patient = treat_span(span, scope.syntax, patient, self._deidentifier, creator)
-            (own if of_patient else scope.of_all).keep(key, found)
+            if (
+                found.original.tag != SOP_INSTANCE_UID
+            ):  # which comes once, and would crowd out what comes again
+                (own if of_patient else scope.of_all).keep(key, found)
         return found
 
 

@@ -26,7 +26,7 @@ from tasks.dicom.locate import LONG_HEADS, SHORT_HEADS, place_of
 from tasks.dicom.values import DEFAULT_ENCODINGS
 from tasks.dicom.walk import UNDEFINED, PayloadSpan
 from tasks.recall.treated import Treated
-from tasks.recall.verdict import JUDGED
+from tasks.recall.verdict import JUDGED, Verdict
 from tasks.records import Finding
 from tasks.tables.rows import creator_columns, header_columns
 
@@ -188,6 +188,11 @@ class Template:
         the whole instance.
     places
         Positions of the elements that `identity` names; None of those it lacks.
+    unsure, new_identity
+        Of these, tag and position of what is still to be looked at, and of what each instance has anew.
+    is_judged_alike, verdicts
+        Whether all that match are judged by the same elements, and then the verdicts, by whether there are pixels
+        and whether they are compressed.
     served
         How many instances matched.
     fixed, traces
@@ -214,7 +219,12 @@ class Template:
         self.creators = None if creators is None else [creators[place] for place in self.varying]
         self.places = [place_of(tags, tag) for tag in identity]
         self.told: dict[tuple[Finding, ...], tuple[Finding, ...]] = {}
+        self.verdicts: dict[tuple[bool, bool], Verdict] = {}
+        differs = set(self.varying)
         self.judged = [place for place, tag in enumerate(tags) if tag in JUDGED]
+        self.is_judged_alike = differs.isdisjoint(self.judged)
+        self.unsure = list(zip(identity, self.places, strict=True))
+        self.new_identity = [(tag, place) for tag, place in self.unsure if place is None or place in differs]
         self.private = tuple([tag for tag in tags if tag & ODD_GROUP])
         self.pixel_header = pixel_header
         ends = [*self.varying, len(tags)]
@@ -223,7 +233,6 @@ class Template:
         stretches[-1] += pixel_header
         self._steps = list(zip(stretches[:-1], [tags[place] for place in self.varying], strict=True))
         self._last = stretches[-1]
-        differs = set(self.varying)
         self.fixed_treated = [one for place, one in enumerate(treated) if place not in differs]
         self.fixed = Searched(self.fixed_treated)
         self.traces = tuple([one.trace for one in self.fixed_treated])

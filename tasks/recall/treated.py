@@ -16,15 +16,16 @@ from tasks.cleaning.repair import is_valid, repair
 from tasks.deid.deidentify import Deidentifier
 from tasks.deid.iods import UNKNOWN_IOD, Iod
 from tasks.deid.private import name_unknown_creator
-from tasks.deid.said import NOTHING, Said, said_by
+from tasks.deid.said import NOTHING, Said, may_say, said_by
 from tasks.deid.tokens import Tokens
 from tasks.deid.trace import Trace
+from tasks.deid.uids import is_concept, is_well_formed
 from tasks.deid.work import Patient
 from tasks.dicom.element import DataSet, Element
 from tasks.dicom.encode import encode_element
 from tasks.dicom.json_model import attribute_json
 from tasks.dicom.locate import Unusual, element_of
-from tasks.dicom.values import TEXT_VRS
+from tasks.dicom.values import TEXT_VRS, encode_text
 from tasks.records import Finding
 from tasks.tables.rows import creator_columns, element_columns
 
@@ -86,6 +87,8 @@ class Notes(NamedTuple):
     said: Said
 
 
+_SHORTEST_UID = 8
+"""Bytes of a UID that is searched for as it is, beyond doubt."""
 _NOTHING = Notes((), (), (), (), (), (), (), (), 1, NOTHING)
 
 
@@ -135,6 +138,10 @@ def treat_span(
     Unusual
         If its structure is not plain, or its text asks for another character set than the declared one.
     """
+    if deidentifier.mapped_entities:
+        mapped = _treat_entity_uid(span, syntax, deidentifier)
+        if mapped is not None:
+            return mapped, False
     original = element_of(span, explicit=syntax.explicit, signed=syntax.signed)
     repaired, repairs = _repair(original, syntax)
     treated, work = deidentifier.treat_element(repaired, syntax.encodings, patient, creator, syntax.iod)
@@ -156,13 +163,53 @@ def treat_span(
         repairs=repairs,
         findings=tuple(work.findings),
         unplain=_unplain(original, syntax.encodings),
-        elements=_count(original),
+        elements=1 if original.items is None else _count(original),
         said=said_by(repaired, syntax.encodings) if deidentifier.cleans_texts else NOTHING,
     )
     said = None if notes == _NOTHING else notes
     written = deidentifier.statement.get(original.tag, treated)
     trace = Trace(original, written, syntax.encodings)
     return Treated(encoded, json, columns, said, original, repaired, trace), work.asked_for_patient
+
+
+def _treat_entity_uid(span: bytes, syntax: Syntax, deidentifier: Deidentifier) -> Treated | None:
+    """Treat a plain UID of the instance, its series or its study; None for anything else.
+
+    An instance repeats all but this: of what is new in it, its UID is the most. So what becomes of a UID with
+    nothing to say about it is put down here, and `tests/recall` holds it to what the whole way makes of it.
+    """
+    tag = _tag_of(span)
+    if tag not in deidentifier.mapped_entities:
+        return None
+    value = span[8:]
+    length = span[6:8] if syntax.explicit else span[4:8]
+    uid = value[:-1] if value.endswith(b"\0") else value
+    if (
+        len(uid) < _SHORTEST_UID
+        or len(value) % 2
+        or int.from_bytes(length, "little") != len(value)
+        or (syntax.explicit and span[4:6] != b"UI")
+        or not is_well_formed(uid)
+        or is_concept(uid)
+    ):
+        return None
+    original, written = (
+        Element(tag, "UI", value),
+        Element(tag, "UI", encode_text("UI", deidentifier.entity_uid(uid))),
+    )
+    return Treated(
+        encode_element(written, explicit=syntax.explicit),
+        attribute_json(written, syntax.encodings),
+        tuple(element_columns(written, syntax.encodings).items()),
+        _NOTHING._replace(tokens=(Tokens(numbers=(uid,)),)),
+        original,
+        original,
+        Trace(original, written, syntax.encodings),
+    )
+
+
+def _tag_of(span: bytes) -> int:
+    return span[1] << 24 | span[0] << 16 | span[3] << 8 | span[2]
 
 
 def repaired_value(span: bytes, syntax: Syntax) -> bytes:
@@ -184,6 +231,8 @@ def said_by_span(span: bytes, syntax: Syntax) -> Said:
     Unusual
         As `treat_span`.
     """
+    if syntax.explicit and not may_say(_tag_of(span), span[4:6].decode("latin-1")):
+        return NOTHING
     return said_by(_repaired(span, syntax), syntax.encodings)
 
 

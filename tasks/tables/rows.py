@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
+from itertools import islice
 from operator import itemgetter
 from typing import NamedTuple
 
@@ -43,15 +44,15 @@ _NOT_IN_DATASET = frozenset({None, _TRANSFER_SYNTAX_UID, _DEIDENTIFICATION_METHO
 
 _PRIVATE = 0x00010000
 _LAST_CREATOR = 0xFF
-_KEPT, _UNKNOWN = "kept creator ", "unknown creator "
-"""What the keys of private creators begin with, on their way to the lists of `instance_row`."""
+_KEPT, _UNKNOWN, _GROUPS = "kept creator ", "unknown creator ", "functional groups "
+"""What the keys of values begin with that `instance_row` puts together in a list."""
 
-_GROUPS = "functional groups "
-_GATHERED = (
-    ("private_creators", _KEPT),
-    ("unknown_private_creators", _UNKNOWN),
-    ("functional_groups", _GROUPS),
-)
+_GATHERED = {
+    _KEPT.split(maxsplit=1)[0]: "private_creators",
+    _UNKNOWN.split(maxsplit=1)[0]: "unknown_private_creators",
+    _GROUPS.split(maxsplit=1)[0]: "functional_groups",
+}
+"""Columns of the lists, by the first word of the keys."""
 
 _INT32_BOUND, _INT64_BOUND = 2**31, 2**63
 _US_BYTES = 2
@@ -136,11 +137,11 @@ def instance_row(
 
 def _gather(row: Row) -> None:
     """Put together the lists whose values come from several elements, each under a key of its own."""
-    beyond = list(row)[len(_INSTANCE_NAMES) :]
-    for column, prefix in _GATHERED:
-        found = [key for key in beyond if key.startswith(prefix)]
-        if found:
-            row[column] = sorted({value for key in found for value in _as_list(row.pop(key))})
+    lists: dict[str, set[str]] = {}
+    for key in list(islice(row, len(_INSTANCE_NAMES), None)):
+        column = _GATHERED[key.partition(" ")[0]]
+        lists.setdefault(column, set()).update(_as_list(row.pop(key)))
+    row.update({column: sorted(values) for column, values in lists.items()})
 
 
 def _as_list(value: object) -> list[str]:
@@ -216,7 +217,7 @@ class Gathered:
         return pa.concat_tables(self._tables).combine_chunks().sort_by(order)
 
     def _settle(self) -> None:
-        self._tables.append(rows_to_table(self._rows, self._contract))
+        self._tables.append(_to_table(self._rows, self._contract))
         self._rows = []
 
 
@@ -228,14 +229,17 @@ def rows_to_table(rows: Iterable[Mapping[str, object]], contract: Contract) -> p
     ContractError
         If a row lacks a value it must have, or holds one of another type: whoever made it has a defect.
     """
+    return _to_table(rows, contract).sort_by([(name, "ascending") for name in contract.key])
+
+
+def _to_table(rows: Iterable[Mapping[str, object]], contract: Contract) -> pa.Table:
     take = itemgetter(*contract.names)
     values = list(zip(*map(take, rows), strict=True)) or [()] * len(contract.columns)
     columns = [
         _to_array(of_column, column, contract)
         for of_column, column in zip(values, contract.columns, strict=True)
     ]
-    table = pa.Table.from_arrays(columns, schema=contract.arrow_schema())
-    return table.sort_by([(name, "ascending") for name in contract.key])
+    return pa.Table.from_arrays(columns, schema=contract.arrow_schema())
 
 
 def _to_array(values: Sequence[object], column: Column, contract: Contract) -> pa.Array:
