@@ -204,7 +204,9 @@ class LocalSource:
 
     def changed(self) -> bool:
         """Compare size and times with the listing."""
-        status = os.fstat(self.descriptor)
+        return self._differs(os.fstat(self.descriptor))
+
+    def _differs(self, status: os.stat_result) -> bool:
         return (status.st_size, version_of(status)) != (self.size, self.listed.version)
 
     def close(self) -> None:
@@ -213,9 +215,10 @@ class LocalSource:
 
     def check(self, *, headers_only: bool) -> None:
         """Refuse what is no regular file or not the one listed, before anything is read."""
-        if not stat.S_ISREG(os.fstat(self.descriptor).st_mode):
+        status = os.fstat(self.descriptor)
+        if not stat.S_ISREG(status.st_mode):
             raise Unreadable("NOT_A_FILE")
-        if self.changed():
+        if self._differs(status):
             raise Unreadable("CHANGED_WHILE_READING")
         if headers_only and hasattr(os, "posix_fadvise"):
             os.posix_fadvise(self.descriptor, 0, 0, os.POSIX_FADV_RANDOM)

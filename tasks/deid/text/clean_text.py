@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -18,7 +19,7 @@ from tasks.deid.text.found import Found
 from tasks.deid.text.name_forms import is_person_word
 from tasks.deid.text.people import TITLES, extend_names
 from tasks.deid.text.places import HEADS
-from tasks.deid.text.registry import DETECTORS
+from tasks.deid.text.registry import DETECTORS, Detector
 from tasks.deid.text.study import NOBODY, StudyIdentifiers
 from tasks.deid.text.view import Token, View
 from tasks.deid.text.vocabulary import Kind, ambiguous_given_names, ambiguous_words, classify
@@ -64,7 +65,7 @@ def find_spans(
     """
     if classifier is None and is_plain(text, identifiers):
         return ()
-    view = View(text)
+    view = _view_of(text)
     return _to_hits(view, _search(view, identifiers, classifier))
 
 
@@ -155,14 +156,43 @@ _INITIAL = re.compile(r"(?<![A-Za-z0-9])[A-Za-z][.^]")
 
 
 def _search(view: View, identifiers: StudyIdentifiers, classifier: TokenClassifier | None) -> list[Found]:
-    found = [
-        item for detector in DETECTORS for item in detector.find(view, identifiers) if item.end > item.start
-    ]
+    found = [*_find(_ASKING, view, identifiers), *_find_in_any_study(view)]
     if classifier is not None:
         found += _ask(view, classifier)
     cut = _Cover(found)
     found += list(extend_names(view, found, cut.has))
     return found
+
+
+def _find(detectors: Iterable[Detector], view: View, identifiers: StudyIdentifiers) -> Iterator[Found]:
+    return (
+        item for detector in detectors for item in detector.find(view, identifiers) if item.end > item.start
+    )
+
+
+def _view_of(text: str) -> View:
+    """Take a text apart, or recall it: the same comments stand in many studies."""
+    known = _known.get(text)
+    return View(text) if known is None else known[0]
+
+
+def _find_in_any_study(view: View) -> tuple[Found, ...]:
+    """Find what is found whatever study a text is of, or recall it."""
+    known = _known.get(view.text)
+    if known is not None:
+        return known[1]
+    found = tuple(_find(_INDIFFERENT, view, NOBODY))
+    if len(view.text) <= _LONGEST_KNOWN:
+        if len(_known) >= _MOST_KNOWN:
+            _known.clear()
+        _known[view.text] = view, found
+    return found
+
+
+_ASKING = tuple(detector for detector in DETECTORS if detector.asks_study)
+_INDIFFERENT = tuple(detector for detector in DETECTORS if not detector.asks_study)
+_known: dict[str, tuple[View, tuple[Found, ...]]] = {}
+_LONGEST_KNOWN, _MOST_KNOWN = 256, 1 << 11
 
 
 def _ask(view: View, classifier: TokenClassifier) -> list[Found]:
@@ -215,7 +245,7 @@ def _to_hits(view: View, found: list[Found]) -> tuple[Hit, ...]:
 def _pass(
     text: str, identifiers: StudyIdentifiers, shift_days: int | None, classifier: TokenClassifier | None
 ) -> tuple[str, tuple[Hit, ...]]:
-    view = View(text)
+    view = _view_of(text)
     found = _search(view, identifiers, classifier)
     cuts, written = _settle(view, found, shift_days)
     unchanged = {(DATE, start, end) for start, end, new in written if text[start:end] == new}

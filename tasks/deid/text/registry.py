@@ -22,11 +22,14 @@ class Detector(NamedTuple):
         What its findings are called.
     meaning
         What it finds, for `dicomflow describe`.
+    asks_study
+        Whether it finds other things in the same text of another study.
     """
 
     ids: tuple[str, ...]
     meaning: str
     find: Find
+    asks_study: bool = False
 
 
 def _of_study(
@@ -50,18 +53,26 @@ DETECTORS: tuple[Detector, ...] = (
         ("study-name",),
         "names of the same study, in every order and spelling",
         _of_study("study-name", study.find_names, names=True),
+        asks_study=True,
     ),
     Detector(
         ("study-code",),
         "numbers and codes of the same study",
         _of_study("study-code", study.find_codes, names=False),
+        asks_study=True,
     ),
     Detector(
         ("study-place",),
         "addresses and places of the same study",
         _of_study("study-place", study.find_lines, names=False),
+        asks_study=True,
     ),
-    Detector((dates_in_text.DATE,), "dates; moved with the patient's, or cut", dates_in_text.find_dates),
+    Detector(
+        (dates_in_text.DATE,),
+        "dates; moved with the patient's, or cut",
+        dates_in_text.find_dates,
+        asks_study=True,
+    ),
     Detector((dates_in_text.TIME,), "times of day; cut where dates are not kept", dates_in_text.find_times),
     Detector(
         ("chinese-resident-id",), "Chinese resident identity numbers", _if_digits(numbers.find_resident_ids)
