@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import date
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from pydicom._dicom_dict import DicomDictionary
 
@@ -96,10 +96,13 @@ def test_an_output_depends_on_its_input_alone(research: Deidentifier, content: D
 KEYED_VRS = frozenset({"UI", "DA", "DT"})
 KEYED = re.compile(rb"[A-Z2-7]{16}(?:[A-Z2-7]{8})?|urn:oid:2\.25\.[0-9]+")
 """Pseudonyms, and the names of coded entries that are UIDs."""
+DATE_IN_TEXT = re.compile(rb"(?<![0-9])19[0-9]{6}(?![0-9])")
+"""What becomes of the one date that texts are made with: it is moved, as those of the header are."""
 
 
 @QUICK
 @given(CONTENT)
+@example(dataset(element(0x00400600, IDS[3], "LO")))
 def test_cleaning_twice_equals_once_but_for_what_the_key_maps_again(
     research: Deidentifier, content: DataSet
 ) -> None:
@@ -131,7 +134,7 @@ def without_keyed(treated: DataSet) -> list[object]:
             if one.items is not None
             else bool(one.value)
             if one.VR in KEYED_VRS or KEYED.fullmatch(one.value.strip())
-            else one.value,
+            else DATE_IN_TEXT.sub(b"<a date>", one.value),
         )
         for tag, one in treated.items()
     ]
