@@ -392,7 +392,7 @@ class _Batch:
         try:
             with _source_faults(self.last_try):
                 source = sources.open(obj)
-            with closing(source):
+            with source:
                 counted = _Counted(source, self.last_try)
                 content: ByteSource = counted
                 if self.with_files and source.size <= READ_WHOLE:

@@ -13,7 +13,7 @@ import os
 import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, Self
 
 from tasks.dicom.buffer import read_span
 from tasks.dicom.element import ByteSource
@@ -83,9 +83,9 @@ class OpenSource(ByteSource, Protocol):
         """Tell whether the object is another one than was listed; ask after the last read."""
         ...
 
-    def close(self) -> None:
-        """Let go of the object."""
-        ...
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *error: object) -> None: ...
 
 
 class Sources:
@@ -120,7 +120,7 @@ class Sources:
             self._ahead = ReadAhead(objects, parse_options(options), window, headers_only=headers_only)
 
     def open(self, listed: SourceObject) -> OpenSource:
-        """Open an object for reading; it is the caller's to close.
+        """Open an object for reading, in a `with` that closes it.
 
         Raises
         ------
@@ -139,7 +139,7 @@ class Sources:
         try:
             source.check(headers_only=self._headers_only)
         except BaseException:
-            source.close()
+            os.close(source.descriptor)
             raise
         return source
 
@@ -156,7 +156,7 @@ def open_source(
     """Open one object of the source, as `Sources` does many."""
     window = _HEADER_WINDOW_BYTES if headers_only else _WINDOW_BYTES
     sources = Sources([listed], options, window=lambda: window, headers_only=headers_only)
-    with contextlib.closing(sources), contextlib.closing(sources.open(listed)) as source:
+    with contextlib.closing(sources), sources.open(listed) as source:
         yield source
 
 
@@ -209,8 +209,10 @@ class LocalSource:
     def _differs(self, status: os.stat_result) -> bool:
         return (status.st_size, version_of(status)) != (self.size, self.listed.version)
 
-    def close(self) -> None:
-        """Close the descriptor."""
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
         os.close(self.descriptor)
 
     def check(self, *, headers_only: bool) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass, field
+from typing import Self
 
 from tasks.records import SourceObject
 from tasks.storage.byte_source import Unreadable
@@ -89,7 +90,10 @@ class S3Source:
         """Wait for the first bytes."""
         self._block = self._check(lambda: _result_of(begun), length)
 
-    def close(self) -> None:
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
         """Nothing is held open."""
 
     def changed(self) -> bool:
