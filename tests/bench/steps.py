@@ -13,7 +13,7 @@ import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -93,20 +93,6 @@ class Stopwatch:
                 return function(*arguments, **named)
             finally:
                 self._stop(name, *started)
-
-        return timed
-
-    def around_entry(
-        self, name: str, function: Callable[..., AbstractContextManager[Any]]
-    ) -> Callable[..., AbstractContextManager[Any]]:
-        """Give a context whose entry is timed."""
-
-        @contextmanager
-        def timed(*arguments: Any, **named: Any) -> Iterator[Any]:
-            with ExitStack() as stack:
-                with self.step(name):
-                    entered = stack.enter_context(function(*arguments, **named))
-                yield entered
 
         return timed
 
@@ -235,8 +221,7 @@ def _timed_functions(watch: Stopwatch) -> Iterator[None]:
     with ExitStack() as stack:
         for step, owner, name in places:
             original = getattr(owner, name)
-            around = watch.around_entry if step == "open" else watch.around
-            setattr(owner, name, around(step, original))
+            setattr(owner, name, watch.around(step, original))
             stack.callback(setattr, owner, name, original)
         yield
 
