@@ -146,6 +146,8 @@ class Identifiers:
 
     def are_in(self, kept: Kept) -> bool:
         """Tell whether any of them is in what an output would keep."""
+        if not self._all and not self.short_numbers:
+            return False
         if self._may_be_in(kept.plain):
             return (
                 self.are_in_text(kept.text)
@@ -179,6 +181,8 @@ class Identifiers:
 
     def are_written_in(self, data: bytes) -> bool:
         """Tell whether any of them is somewhere in `data`, an encoded data set."""
+        if not (self.words or self.bounded):  # runs of digits and dots, which have no case
+            return bool(self._count_runs(data))
         return self._may_be_in(data.lower()) and bool(self.count(data))
 
     def _may_be_in(self, lowered: bytes) -> bool:

@@ -17,7 +17,7 @@ from tasks.dicom.element import DataSet, Element
 from tasks.dicom.values import SPECIFIC_CHARACTER_SET, decode, encodings_of
 
 _PADDING = " \0"
-_TELLING_VRS = DATE_VRS | {"PN", "SQ", "UN"}
+TELLING_VRS = DATE_VRS | {"PN", "SQ", "UN"}
 """VRs that tell something by themselves, and those that may hold or turn out to be any of them."""
 _DAY = re.compile(r"[0-9]{8}")
 
@@ -54,13 +54,9 @@ def said_in(dataset: DataSet, encodings: tuple[str, ...]) -> Said:
     return unite(said_by(element, encodings) for element in dataset.values())
 
 
-def may_say(tag: int, VR: str) -> bool:
-    """Tell whether `said_by` may give anything for an element, whatever cleaning makes of its VR."""
-    return VR in _TELLING_VRS or tag in _telling_tags()
-
-
 @cache
-def _telling_tags() -> frozenset[int]:
+def telling_tags() -> frozenset[int]:
+    """Give the attributes that say something whatever VR a file claims for them."""
     return NAME_TAGS | CODE_TAGS | LINE_TAGS | date_tags()
 
 

@@ -9,6 +9,7 @@ ways, and `tests/recall` holds them to it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -223,7 +224,7 @@ class Cleaner:
         self._expect(spans.ends[-1])
         settling = {tag: cut[place] for tag in SETTLING if (place := place_of(tags, tag)) is not None}
         scope = self._memory.scope_of(meta.explicit, meta.SOPClassUID, settling)
-        said = self._memory.said_in(cut, scope)
+        said = self._memory.said_in(tags, cut, scope)
         patient = self._memory.patient_of(settling, scope.syntax, said)
         creators = self._memory.creators_of(tags, cut, scope.syntax)
         treated = self._memory.treat(cut, scope, patient, creators)
@@ -412,12 +413,16 @@ class Cleaner:
             return True
         if leaves is None:
             return False
-        originals = DataSet(
-            (tag, instance.treated[place].original)
-            for tag, place in zip(_IDENTITY, template.places, strict=True)
-            if place is not None
-        )
-        return is_in_pixels(leaves, Identifiers((), self._deidentifier.payload_tokens(originals)))
+        if template.payload_tokens is None:
+            template.payload_tokens = self._payload_tokens(instance, template.fixed_identity)
+        tokens = {*template.payload_tokens, *self._payload_tokens(instance, template.new_identity)}
+        return is_in_pixels(leaves, Identifiers((), tuple(tokens)))
+
+    def _payload_tokens(
+        self, instance: _Instance, identity: Sequence[tuple[int, int | None]]
+    ) -> tuple[bytes, ...]:
+        originals = [instance.treated[place].original for _, place in identity if place is not None]
+        return self._deidentifier.payload_tokens(DataSet({one.tag: one for one in originals}))
 
     def _findings(self, instance: _Instance, template: Template, verdict: Verdict) -> tuple[Finding, ...]:
         new = [one for one in instance.differing if has_finding(one)]

@@ -20,7 +20,14 @@ from tasks.dicom.element import DataSet
 from tasks.dicom.locate import Unusual, element_of
 from tasks.dicom.reader import PIXEL_REPRESENTATION
 from tasks.dicom.values import DEFAULT_ENCODINGS, SPECIFIC_CHARACTER_SET, encodings_of
-from tasks.recall.treated import Syntax, Treated, repaired_value, said_by_span, treat_span
+from tasks.recall.treated import (
+    Syntax,
+    Treated,
+    repaired_value,
+    said_by_span,
+    span_may_say,
+    treat_span,
+)
 
 PATIENT_ID, ISSUER = 0x00100020, 0x00100021
 SOP_INSTANCE_UID = 0x00080018
@@ -105,8 +112,13 @@ class Memory:
             self._scopes, syntax, Scope(syntax, Memo(), OrderedDict(), {}), _SCOPES
         )
 
-    def said_in(self, cut: list[bytes], scope: Scope) -> Said:
+    def said_in(self, elements: Sequence[int], cut: list[bytes], scope: Scope) -> Said:
         """Give what an instance says about who it is of, where that decides about its texts.
+
+        Parameters
+        ----------
+        elements
+            Tags, ascending; `cut` has their spans.
 
         Raises
         ------
@@ -115,11 +127,13 @@ class Memory:
         """
         if not self._deidentifier.cleans_texts:
             return NOTHING
-        known = scope.said
+        known, telling = scope.said, cut
+        if scope.syntax.explicit:
+            telling = [span for tag, span in zip(elements, cut, strict=True) if span_may_say(tag, span)]
         return unite(
             [
                 known.get(span) or remember(known, span, said_by_span(span, scope.syntax), _ENTRIES)
-                for span in cut
+                for span in telling
             ]
         )
 

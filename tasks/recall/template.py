@@ -188,8 +188,11 @@ class Template:
         the whole instance.
     places
         Positions of the elements that `identity` names; None of those it lacks.
-    unsure, new_identity
-        Of these, tag and position of what is still to be looked at, and of what each instance has anew.
+    unsure, new_identity, fixed_identity
+        Of these, tag and position of what is still to be looked at, of what each instance has anew, and of what
+        all have.
+    payload_tokens
+        What of the fixed identity must not be in pixel data; None before anybody asked.
     is_judged_alike, verdicts
         Whether all that match are judged by the same elements, and then the verdicts, by whether there are pixels
         and whether they are compressed.
@@ -225,6 +228,8 @@ class Template:
         self.is_judged_alike = differs.isdisjoint(self.judged)
         self.unsure = list(zip(identity, self.places, strict=True))
         self.new_identity = [(tag, place) for tag, place in self.unsure if place is None or place in differs]
+        self.fixed_identity = [one for one in self.unsure if one not in self.new_identity]
+        self.payload_tokens: tuple[bytes, ...] | None = None
         self.private = tuple([tag for tag in tags if tag & ODD_GROUP])
         self.pixel_header = pixel_header
         ends = [*self.varying, len(tags)]

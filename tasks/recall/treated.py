@@ -16,7 +16,7 @@ from tasks.cleaning.repair import is_valid, repair
 from tasks.deid.deidentify import Deidentifier
 from tasks.deid.iods import UNKNOWN_IOD, Iod
 from tasks.deid.private import name_unknown_creator
-from tasks.deid.said import NOTHING, Said, may_say, said_by
+from tasks.deid.said import NOTHING, TELLING_VRS, Said, said_by, telling_tags
 from tasks.deid.tokens import Tokens
 from tasks.deid.trace import Trace
 from tasks.deid.uids import is_concept, is_well_formed
@@ -223,6 +223,14 @@ def repaired_value(span: bytes, syntax: Syntax) -> bytes:
     return _repaired(span, syntax).value
 
 
+def span_may_say(tag: int, span: bytes) -> bool:
+    """Tell whether an element, in explicit VR, may say anything about who the instance is of."""
+    return tag in telling_tags() or span[4:6] in _TELLING_HEADS
+
+
+_TELLING_HEADS = frozenset(VR.encode() for VR in TELLING_VRS)
+
+
 def said_by_span(span: bytes, syntax: Syntax) -> Said:
     """Give what a span's element says about who the instance is of, as cleaning leaves it.
 
@@ -231,8 +239,6 @@ def said_by_span(span: bytes, syntax: Syntax) -> Said:
     Unusual
         As `treat_span`.
     """
-    if syntax.explicit and not may_say(_tag_of(span), span[4:6].decode("latin-1")):
-        return NOTHING
     return said_by(_repaired(span, syntax), syntax.encodings)
 
 

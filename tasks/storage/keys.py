@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+import os
 
 from tasks.errors import ContractError
 
@@ -35,4 +35,4 @@ def is_private(key: str) -> bool:
 
 def make_temporary_name() -> str:
     """Name an unfinished file; random, because hosts that share a file system share no counter."""
-    return TEMPORARY_PREFIX + secrets.token_hex(8)
+    return TEMPORARY_PREFIX + os.urandom(8).hex()

@@ -19,7 +19,7 @@ from tasks.dicom.buffer import Buffer
 from tasks.dicom.json_writer import JsonWriter
 from tasks.dicom.reader import Limits
 from tasks.dicom.scan import Scanner
-from tasks.layout import instance_path
+from tasks.layout import STAGING, instance_path
 from tasks.recall.cleaner import READ_WHOLE, Cleaner
 from tasks.records import Reject, SourceObject
 from tasks.sandbox.parser import Parser
@@ -85,13 +85,11 @@ def clean_files_under(profile: str) -> Program:
         objects, store = _objects_of(paths), open_store(str(target), {})
         cleaner = Cleaner(_deidentifier(profile))
 
-        def clean(obj: SourceObject) -> None:
-            with open_source(obj, {}) as source:
-                _write(store, cleaner.clean(source, pixels=True))
-
         def clean_all() -> None:
-            for obj in objects:
-                clean(obj)
+            with closing(Sources(objects, {}, window=lambda: READ_WHOLE)) as sources:
+                for obj in objects:
+                    with sources.open(obj) as source:
+                        _write(store, cleaner.clean(source, pixels=True))
 
         return clean_all
 
@@ -104,7 +102,7 @@ def _write(store: Store, cleaned: CleanInstance | Reject) -> None:
     path = instance_path(
         cleaned.PatientID, cleaned.StudyInstanceUID, cleaned.SeriesInstanceUID, cleaned.SOPInstanceUID
     )
-    store.write_unsynced(path, cleaned.pieces())
+    store.write_unsynced(f"{STAGING}/{path}", cleaned.pieces())
 
 
 def clean_guarded(paths: Sequence[Path], target: Path) -> Callable[[], None]:
