@@ -1,9 +1,9 @@
-"""Pending objects are cut into batches, the unit of one task run.
+"""Pending objects are cut into batches, the unit of which all is staged or nothing.
 
 The cut depends on the objects alone, neither on the order they were listed in nor on the number of workers,
 so the same work has the same batch ids tomorrow, and what a dead run finished is recognised. Batches grow with
-the listing: a task run costs a quarter of a second of orchestration whatever is in it, and Prefect's event
-queue drops events of runs with more than some two thousand tasks.
+the listing: a task run may hold one alone, and Prefect's event queue drops events of runs with more than some two
+thousand tasks.
 """
 
 from __future__ import annotations

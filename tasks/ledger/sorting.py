@@ -52,14 +52,23 @@ def sort_objects(
     """
     runs = _sort_runs(objects, run_objects)
     first = next(runs, SCHEMA.empty_table())
-    second = next(runs, None)
-    if second is None:
+    if len(first) < run_objects:
         return SourceObjects(first)
-    pair = iter((first, second))
-    del first, second  # else they stay in memory until the last run is written
-    spilled = _spill(([run] for run in chain(pair, runs)), folder)
-    (merged,) = _spill([_merge(spilled, max(1, run_objects // len(spilled)))], folder)
-    return SourceObjects(merged)
+    waiting = [first]
+    del first  # a run that somebody still holds would be in memory beside the one that is sorted next
+    spilled = _spill(map(_alone, chain(_take(waiting), runs)), folder)
+    if len(spilled) > 1:
+        spilled = _spill([_merge(spilled, max(1, run_objects // len(spilled)))], folder)
+    return SourceObjects(spilled[0])
+
+
+def _take(waiting: list[pa.Table]) -> Iterator[pa.Table]:
+    while waiting:
+        yield waiting.pop()
+
+
+def _alone(run: pa.Table) -> Iterator[pa.Table]:
+    return iter([run])
 
 
 def _sort_runs(objects: Iterable[SourceObject], run_objects: int) -> Iterator[pa.Table]:
@@ -93,17 +102,21 @@ def _spill(groups: Iterable[Iterable[pa.Table]], folder: Path | None) -> list[pa
             stack.callback(_close, file)
         for tables in groups:  # which may come from the source, whose errors are its own
             with _no_room():
-                file.write(bytes(-file.tell() % _ALIGNED))
-                start = file.tell()
-                # A stream knows no positions, so it may lie anywhere in a file.
-                with pa.ipc.new_stream(file, SCHEMA) as writer:
-                    for table in tables:
-                        writer.write_table(table, max_chunksize=CHUNK)
-                places.append((start, file.tell()))
+                places.append(_append(file, tables))
         with _no_room():
             file.flush()
             view = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
     return [pa.ipc.open_stream(pa.py_buffer(view[start:stop])).read_all() for start, stop in places]
+
+
+def _append(file: IO[bytes], tables: Iterable[pa.Table]) -> tuple[int, int]:
+    """Write tables as one stream, which knows no positions and so may lie anywhere in a file; gives where it lies."""
+    file.write(bytes(-file.tell() % _ALIGNED))
+    start = file.tell()
+    with pa.ipc.new_stream(file, SCHEMA) as writer:
+        for table in tables:
+            writer.write_table(table, max_chunksize=CHUNK)
+    return start, file.tell()
 
 
 def _close(file: IO[bytes]) -> None:
