@@ -13,7 +13,7 @@ from prefect.states import Crashed
 
 from flows.workers import dask_scheduler
 from tasks.errors import TransientError
-from tasks.process import PROGRESS_TOPIC, process_batches
+from tasks.process import PROGRESS_TOPIC, process_batches, report_of
 from tasks.records import Batch, BatchReport, RunPlan
 from tasks.settings import Settings
 from tasks.split import give_up, split_batch
@@ -21,7 +21,9 @@ from tasks.split import give_up, split_batch
 OnProgress = Callable[[int, int], None]
 
 _LARGEST_SHARE = 16
-"""Batches of one task run, at most: some 16,000 objects, or a minute."""
+"""Batches of one task run, at most."""
+_SHARE_OBJECTS, _SHARE_BYTES = 16_000, 4 << 30
+"""Of one task run, unless a batch alone has more: half a minute or so, so that none waits long for another."""
 _GROWS_TO = 32
 """Threads that a cluster of somebody else's is taken to have at least: it may grow with its work."""
 
@@ -43,7 +45,7 @@ def run_batches(
         runner.client.subscribe_topic(PROGRESS_TOPIC, lambda event: _advance(event, on_progress))
         threads = settings.workers if settings.dask_address is None else max(_GROWS_TO, _threads(runner))
         with _scheduler_needed(runner.client):
-            return _run_until_done(plan, cut_shares(batches, threads), runner)
+            return _run_until_done(plan, list(batches), threads, runner)
 
 
 def cut_shares(batches: Sequence[Batch], threads: int) -> list[list[Batch]]:
@@ -55,9 +57,16 @@ def cut_shares(batches: Sequence[Batch], threads: int) -> list[list[Batch]]:
     shares: list[list[Batch]] = []
     left = list(batches)
     while left:
-        size = min(_LARGEST_SHARE, -(-len(left) // (2 * threads)))
-        shares.append(left[:size])
-        del left[:size]
+        most = min(_LARGEST_SHARE, -(-len(left) // (2 * threads)))
+        share = [left[0]]
+        objects, size_bytes = left[0].object_count, left[0].size_bytes
+        for batch in left[1:most]:
+            objects, size_bytes = objects + batch.object_count, size_bytes + batch.size_bytes
+            if objects > _SHARE_OBJECTS or size_bytes > _SHARE_BYTES:
+                break
+            share.append(batch)
+        shares.append(share)
+        del left[: len(share)]
     return shares
 
 
@@ -89,38 +98,44 @@ def _threads(runner: Any) -> int:
     return sum(runner.client.nthreads().values())
 
 
-def _run_until_done(plan: RunPlan, shares: list[list[Batch]], runner: Any) -> list[BatchReport]:
+def _run_until_done(plan: RunPlan, batches: list[Batch], threads: int, runner: Any) -> list[BatchReport]:
     reports: list[BatchReport] = []
     losses: Counter[str] = Counter()
+    shares = cut_shares(batches, threads)
     while shares:
         futures = [(share, _submit(runner, share, plan)) for share in shares]
+        left: list[Batch] = []
         shares = []
         for share, future in futures:
             done = _reports_of(future)
             if done is not None:
                 reports += done
-                shares += [share[len(done) :]] if len(done) < len(share) else []
+                left += share[len(done) :]
                 continue
             if runner.client.status != "running":
                 raise TransientError("the scheduler took all of its tasks along")
-            losses.update(batch.batch_id for batch in share)
-            if len(share) > 1:
-                shares += [[batch] for batch in share]
-                continue
-            (batch,) = share
-            if losses[batch.batch_id] < 2:
-                shares.append(share)
-            elif batch.object_count > 1:
-                shares += [[half] for half in split_batch(plan, batch)]
-            elif losses[batch.batch_id] < 3:
-                reports += _run_alone(plan, batch, runner)
+            for batch in share:
+                report = report_of(plan, batch)  # it may have been done before its worker was lost
+                losses[batch.batch_id] += report is None
+                if report is not None:
+                    reports.append(report)
+                elif len(share) > 1 or losses[batch.batch_id] < 2:
+                    shares.append([batch])
+                elif batch.object_count > 1:
+                    shares += [[half] for half in split_batch(plan, batch)]
+                elif losses[batch.batch_id] < 3:
+                    reports += _run_alone(plan, batch, runner)
+        shares = [*cut_shares(left, threads), *shares]
     return reports
 
 
 def _run_alone(plan: RunPlan, batch: Batch, runner: Any) -> list[BatchReport]:
     """Run a single suspect with nothing beside it, so that its guilt is certain."""
     reports = _reports_of(_submit(runner, [batch], plan))
-    return reports if reports is not None else [give_up(plan, batch)]
+    if reports is None:
+        report = report_of(plan, batch)
+        reports = [give_up(plan, batch) if report is None else report]
+    return reports
 
 
 def _submit(runner: Any, share: list[Batch], plan: RunPlan) -> Any:

@@ -12,7 +12,7 @@ import time
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -88,9 +88,12 @@ def process_batches(batches: Sequence[Batch], plan: RunPlan) -> list[BatchReport
     """
     tries = task_run.run_count or 1
     reports = [process_batch(batches[0], plan, tries)]
-    with suppress(TransientError):
-        for batch in batches[1:]:
-            reports.append(process_batch(batch, plan))  # noqa: PERF401 - those before a failure are kept
+    for batch in batches[1:]:
+        try:
+            reports.append(process_batch(batch, plan))
+        except TransientError as error:
+            _LOGGER.warning("a batch is left to another task run: %s", error)
+            break
     return reports
 
 
@@ -99,12 +102,18 @@ def process_batch(batch: Batch, plan: RunPlan, tries: int = 1) -> BatchReport:
     """Read, clean, de-identify and stage one batch; safe to run twice, for a finished one is left as it is."""
     silence_libraries()
     store, staging = open_store(plan.target, dict(plan.s3)), Staging(plan.run_id)
-    done = finished_report(store, staging, batch.batch_id)
+    done = report_of(plan, batch)
     if done is not None:
         return done
     objects = read_manifest(store.read(batch.manifest))
     report = process_objects(objects, batch, plan, store, report_progress, last_try=tries > RETRIES)
     return commit_batch(store, staging, replace(report, retries=report.retries + tries - 1))
+
+
+@value_free
+def report_of(plan: RunPlan, batch: Batch) -> BatchReport | None:
+    """Read the report of a batch; None while it is not done."""
+    return finished_report(open_store(plan.target, dict(plan.s3)), Staging(plan.run_id), batch.batch_id)
 
 
 def silence_libraries() -> None:

@@ -87,7 +87,7 @@ class SourceObject:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """The unit of one task run.
+    """The unit of which all is staged or nothing.
 
     The objects' URIs stay in its manifest, so that nothing that logs a task's arguments (Dask does, on
     failure) can name a patient.

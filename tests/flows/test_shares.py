@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
+from typing import Any
 
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from flows import dask_runner
 from flows.dask_runner import cut_shares
 from tasks import process
 from tasks.errors import TransientError
+from tasks.ledger.batching import read_manifest
 from tasks.process import process_batches
 from tasks.records import Batch, BatchReport, RunPlan
+from tasks.staged import batch_ids, parts
+from tasks.storage.store import open_store
 from tests.builders import write_study
 from tests.plain import PlainRun
 
@@ -30,11 +37,19 @@ def test_every_batch_is_in_one_share_and_in_order(count: int, threads: int) -> N
 
 
 @given(st.integers(1, 1500), st.integers(1, 300))
-def test_no_share_is_more_than_half_of_an_even_part_of_what_is_left(count: int, threads: int) -> None:
-    left = count
-    for share in cut_shares(_batches(count), threads):
-        assert len(share) <= max(1, -(-left // (2 * threads)))
-        left -= len(share)
+def test_the_last_shares_are_single_batches_and_none_is_larger_than_one_before(
+    count: int, threads: int
+) -> None:
+    sizes = [len(share) for share in cut_shares(_batches(count), threads)]
+    assert sizes == sorted(sizes, reverse=True)
+    assert sizes[-min(len(sizes), threads) :] == [1] * min(len(sizes), threads)
+
+
+def test_large_batches_are_not_put_together() -> None:
+    large = [
+        Batch(f"{number:032x}", f"manifests/{number}.parquet", 133_512, 66 << 30) for number in range(700)
+    ]
+    assert all(len(share) == 1 for share in cut_shares(large, 2))
 
 
 def test_a_long_run_takes_few_task_runs() -> None:
@@ -57,6 +72,53 @@ def test_what_fails_in_a_later_batch_leaves_the_finished_ones_done(
         rest = process_batches.fn(batches, run.plan)
         assert [report.object_count for report in rest] == [2, 2, 2]
         assert rest[0] == done[0], "a finished batch is not processed again"
+
+
+class Workers:
+    """Stands for a cluster: does shares one after the other, and dies of one object and of whom it is told to."""
+
+    status = "running"
+
+    def __init__(self, plan: RunPlan, poison: str, dies_after: tuple[str, ...] = ()) -> None:
+        self.client, self.plan, self.poison, self.task_runs = self, plan, poison, 0
+        self._dies_after = list(dies_after)
+
+    def submit(self, _task: object, parameters: dict[str, Any]) -> list[Batch]:
+        self.task_runs += 1
+        return parameters["batches"]
+
+    def do(self, share: list[Batch]) -> list[BatchReport] | None:
+        store, done = open_store(self.plan.target, {}), []
+        for batch in share:
+            objects = read_manifest(store.read(batch.manifest))
+            if any(self.poison in obj.uri for obj in objects):
+                return None
+            done.append(process.process_batch(batch, self.plan))
+            if batch.batch_id in self._dies_after:
+                self._dies_after.remove(batch.batch_id)
+                return None
+        return done
+
+
+@pytest.mark.parametrize("threads", [1, 2, 8])
+def test_whoever_takes_workers_along_every_object_is_staged_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, threads: int
+) -> None:
+    write_study(tmp_path / "source", instances=16)
+    with PlainRun(tmp_path, monkeypatch, batch_objects=2) as run:
+        batches = list(run.discover().batches)
+        innocent = (batches[0].batch_id, batches[5].batch_id)
+        workers = Workers(run.plan, "i7.dcm", dies_after=innocent * 2)
+        monkeypatch.setattr(dask_runner, "_reports_of", workers.do)
+        reports = dask_runner._run_until_done(run.plan, batches, threads, workers)
+        assert sum(report.object_count for report in reports) == 16
+        assert sum((Counter(report.rejects) for report in reports), Counter[str]()) == {"PARSER_CRASH": 1}
+        staged = pa.concat_tables(parts(run.store, run.staging, "staged"))
+        assert len(staged) == len(set(staged["source_uri"].to_pylist())) == 16
+        assert {report.batch_id for report in reports} == set(batch_ids(run.store, run.staging))
+        assert batches[0].batch_id in {report.batch_id for report in reports}, (
+            "it was done, so it is not halved"
+        )
 
 
 def _fail_at(monkeypatch: pytest.MonkeyPatch, batch_id: str) -> None:

@@ -182,7 +182,7 @@ def _find_in_any_study(view: View) -> tuple[Found, ...]:
     if known is not None:
         return known[1]
     found = tuple(_find(_INDIFFERENT, view, NOBODY))
-    if len(view.text) <= _LONGEST_KNOWN:
+    if " " in view.text and len(view.text) <= _LONGEST_KNOWN:  # single words are remembered by `_look_at`
         if len(_known) >= _MOST_KNOWN:
             _known.clear()
         _known[view.text] = view, found
