@@ -1,7 +1,7 @@
 """Sorts a listing of any length in the memory that a part of it takes.
 
-Fewer than `RUN_OBJECTS` objects are sorted where they are. Of more, runs of so many are sorted and written one after the
-other to a temporary file without a name, and merged into another one, which is then looked at in place: the pages
+Fewer than `RUN_OBJECTS` objects are sorted where they are. Of more, runs of so many are sorted and written one after
+the other to a temporary file without a name, and merged into another one, which is looked at in place: the pages
 of a file are memory that the system takes back when it needs it. Such a file holds URIs, which may name patients:
 having no name, it is gone with the process, however that ends, and who calls says where it lies until then.
 """
