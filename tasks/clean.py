@@ -39,7 +39,7 @@ from tasks.dicom.json_model import header_json
 from tasks.dicom.pixels import expected_pixel_bytes, lost_pixels
 from tasks.dicom.values import encodings_of
 from tasks.records import Finding, Reject
-from tasks.tables.rows import creator_columns, header_columns
+from tasks.tables.rows import Row, creator_columns, header_columns
 
 _IDENTITY_TAGS = (0x00080018, 0x0020000D, 0x0020000E)
 """SOP Instance, Study Instance and Series Instance UID."""
@@ -85,7 +85,7 @@ class CleanInstance:
     pixel_bytes: int
     expected_pixel_bytes: int | None
     header: bytes
-    columns: Mapping[str, object]
+    columns: Row
     findings: tuple[Finding, ...]
     traces: Traces
 
@@ -186,7 +186,7 @@ def _encode(
         pixel_bytes=0 if pixels is None else pixels.length + pixels.length % 2,
         expected_pixel_bytes=None if compressed else expected_pixel_bytes(header.dataset),
         header=header_json(deidentified.dataset, encodings).encode(),
-        columns={**header_columns(deidentified.dataset, encodings), **unknown},
+        columns=Row({}, {**header_columns(deidentified.dataset, encodings), **unknown}),
         findings=(*findings, *deidentified.findings),
         traces=_trace(header, deidentified, encodings),
     )

@@ -24,7 +24,7 @@ from prefect.client.schemas.objects import State as PrefectState
 from prefect.runtime import task_run
 from prefect.tasks import Task, exponential_backoff
 
-from expectations.contracts import FINDINGS, INSTANCES
+from expectations.contracts import FINDINGS
 from tasks.clean import CleanInstance
 from tasks.cleaning.formats import formats_until
 from tasks.deid.deidentify import Deidentifier
@@ -356,7 +356,7 @@ class _Batch:
     evidence: Evidence
     with_files: bool
     last_try: bool = False
-    instances: Gathered = field(default_factory=lambda: Gathered(INSTANCES))
+    instances: Gathered = field(default_factory=Gathered)
     staged: list[dict[str, Any]] = field(default_factory=list)
     findings: list[dict[str, Any]] = field(default_factory=list)
     rejects: Counter[str] = field(default_factory=Counter)

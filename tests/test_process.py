@@ -60,7 +60,8 @@ def test_an_object_that_fits_in_no_table_costs_no_other_object(
 
     def make_row(columns: Mapping[str, object], **named: Any) -> Row:
         unfit = {"pixel_bytes": 2**70} if columns["InstanceNumber"] == 3 else {}
-        return real(columns, **named) | unfit
+        row = real(columns, **named)
+        return Row(row.common, row.own | unfit)
 
     monkeypatch.setattr(process, "instance_row", make_row)
     with PlainRun(tmp_path, monkeypatch) as run:

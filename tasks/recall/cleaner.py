@@ -48,6 +48,7 @@ from tasks.recall.template import Searched, Statement, Template, has_finding, wr
 from tasks.recall.treated import Treated
 from tasks.recall.verdict import Verdict, judge
 from tasks.records import Finding, Reject
+from tasks.tables.rows import Row
 
 _SOP_CLASS_UID = 0x00080016
 _STUDY_INSTANCE_UID, _SERIES_INSTANCE_UID = 0x0020000D, 0x0020000E
@@ -318,10 +319,12 @@ class Cleaner:
         self._check_together(instance, known)
         template, meta = known.template, instance.meta
         written = template.write(instance.differing)
-        columns = template.columns.copy()
+        own: dict[str, object] = {}
         for one in instance.differing:
-            columns.update(one.columns)
-        columns.update(self._statement.columns)
+            own.update(one.columns)
+        if not self._statement.columns.keys().isdisjoint(own):
+            own.update(self._statement.columns)
+        columns = Row(template.columns, own)
         SOPInstanceUID = str(columns["SOPInstanceUID"])
         head = encode_meta(meta.SOPClassUID.decode("ascii"), SOPInstanceUID, meta.transfer_syntax)
         head += written.encoded

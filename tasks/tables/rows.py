@@ -1,7 +1,9 @@
-"""Instances become rows: one dict a data set, one Arrow table a batch.
+"""Instances become rows: one mapping a data set, one Arrow table a batch.
 
 Which element fills which column is the contract's business, so nothing here is spelled out per column: the
 contract is compiled once into a list of (column, tag, converter), and a row is one pass over that list.
+Instances of a series share most of their columns, so a row says what it shares and with whom, and Arrow
+repeats that: an instance costs what is its own.
 What an element cannot say in its column's type is null, because a number that was not there would be
 believed. Values were de-identified and repaired before; nothing is judged or mended here.
 """
@@ -9,9 +11,8 @@ believed. Values were de-identified and repaired before; nothing is judged or me
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date
-from itertools import islice
 from operator import itemgetter
 from typing import NamedTuple
 
@@ -24,8 +25,41 @@ from tasks.dicom.values import STRING_VRS, numbers_of, text_of
 from tasks.errors import ContractError
 from tasks.records import Finding
 
-Row = dict[str, object]
 Converter = Callable[[Element, Sequence[str]], object]
+
+
+class Row(Mapping[str, object]):
+    """Values by column; those it has none for are null.
+
+    Attributes
+    ----------
+    common
+        What it shares with the rows beside it: the same object for all of them, which nobody changes.
+    own
+        The others; where both have a column, the value is that of `own`.
+    """
+
+    __slots__ = ("common", "own")
+
+    def __init__(self, common: Mapping[str, object], own: dict[str, object]) -> None:
+        self.common = common
+        self.own = own
+
+    def __getitem__(self, column: str) -> object:
+        own = self.own
+        return own[column] if column in own else self.common[column]
+
+    def __contains__(self, column: object) -> bool:
+        return column in self.own or column in self.common
+
+    def __iter__(self) -> Iterator[str]:
+        return iter({**self.common, **self.own})
+
+    def __len__(self) -> int:
+        return len({**self.common, **self.own})
+
+    def __repr__(self) -> str:
+        return f"Row({len(self)})"
 
 
 class Extractor(NamedTuple):
@@ -59,7 +93,7 @@ _US_BYTES = 2
 _DECIMAL_VRS = frozenset({"DS", "IS"})
 
 
-def header_columns(dataset: DataSet, encodings: Sequence[str]) -> Row:
+def header_columns(dataset: DataSet, encodings: Sequence[str]) -> dict[str, object]:
     """Give the columns of `expectations.contracts.INSTANCES` that a de-identified data set fills by itself."""
     columns = extract(dataset, encodings, _INSTANCE_EXTRACTORS)
     if _DEIDENTIFICATION_METHOD_CODE_SEQUENCE in dataset:
@@ -70,14 +104,14 @@ def header_columns(dataset: DataSet, encodings: Sequence[str]) -> Row:
     return columns
 
 
-def creator_columns(element: Element, *, unknown_as: str = "") -> Row:
+def creator_columns(element: Element, *, unknown_as: str = "") -> dict[str, object]:
     """Give what the row gathers of a private creator: one that is written, or the name of one nothing is kept of."""
     if unknown_as:
         return {f"{_UNKNOWN}{element.tag}": unknown_as}
     return {f"{_KEPT}{element.tag}": text_of(element, ("ascii",))}
 
 
-def element_columns(element: Element, encodings: Sequence[str]) -> Row:
+def element_columns(element: Element, encodings: Sequence[str]) -> dict[str, object]:
     """Give the columns that one element of a main data set fills."""
     extractors = _EXTRACTORS_OF.get(element.tag)
     return extract(DataSet({element.tag: element}), encodings, extractors) if extractors else {}
@@ -103,7 +137,7 @@ def instance_row(
     Parameters
     ----------
     columns
-        What `header_columns` made of the header.
+        What `header_columns` made of the header; what a `Row` shares stays shared.
     file_path, size_bytes, sha256
         Of the cleaned file; None where none is written.
     pixel_bytes, expected_pixel_bytes
@@ -112,45 +146,47 @@ def instance_row(
     findings
         What the cleaning changed or doubted in this instance.
     """
-    row: Row = dict.fromkeys(_INSTANCE_NAMES)
-    row.update(deidentification_codes=[])
-    row.update(columns)
-    if len(row) > len(_INSTANCE_NAMES):
-        _gather(row)
+    common, own = (columns.common, columns.own) if isinstance(columns, Row) else ({}, columns)
     codes = [finding.code for finding in findings]
-    row.update(
-        source_ref=source_ref,
-        batch_id=batch_id,
-        file_path=file_path,
-        size_bytes=size_bytes,
-        sha256=sha256,
-        TransferSyntaxUID=transfer_syntax,
-        header=header_json,
-        has_pixel_data=has_pixel_data,
-        pixel_bytes=pixel_bytes,
-        expected_pixel_bytes=_pad(expected_pixel_bytes),
-        finding_count=len(codes),
-        finding_codes=sorted(set(codes)),
+    row = Row(
+        common,
+        {
+            **own,
+            "source_ref": source_ref,
+            "batch_id": batch_id,
+            "file_path": file_path,
+            "size_bytes": size_bytes,
+            "sha256": sha256,
+            "TransferSyntaxUID": transfer_syntax,
+            "header": header_json,
+            "has_pixel_data": has_pixel_data,
+            "pixel_bytes": pixel_bytes,
+            "expected_pixel_bytes": _pad(expected_pixel_bytes),
+            "finding_count": len(codes),
+            "finding_codes": sorted(set(codes)),
+        },
     )
+    if "deidentification_codes" not in row:
+        row.own["deidentification_codes"] = []
     return row
 
 
-def _gather(row: Row) -> None:
+def _gather(columns: Mapping[str, object]) -> dict[str, list[str]]:
     """Put together the lists whose values come from several elements, each under a key of its own."""
     lists: dict[str, set[str]] = {}
-    for key in list(islice(row, len(_INSTANCE_NAMES), None)):
+    for key in columns.keys() - _INSTANCE_NAMES:
         column = _GATHERED[key.partition(" ")[0]]
-        lists.setdefault(column, set()).update(_as_list(row.pop(key)))
-    row.update({column: sorted(values) for column, values in lists.items()})
+        lists.setdefault(column, set()).update(_as_list(columns[key]))
+    return {column: sorted(values) for column, values in lists.items()}
 
 
 def _as_list(value: object) -> list[str]:
     return value if isinstance(value, list) else [str(value)]
 
 
-def extract(dataset: DataSet, encodings: Sequence[str], extractors: Iterable[Extractor]) -> Row:
+def extract(dataset: DataSet, encodings: Sequence[str], extractors: Iterable[Extractor]) -> dict[str, object]:
     """Read those columns for which the data set has a value that fits; the others stay out."""
-    row: Row = {}
+    row: dict[str, object] = {}
     get = dataset.get
     for column, tag, convert in extractors:
         element = get(tag)
@@ -174,23 +210,16 @@ def compile_extractors(contract: Contract) -> tuple[Extractor, ...]:
 
 
 class Gathered:
-    """Rows of a batch on their way into a table; as rows only a few at a time, since those take ten times the memory.
+    """Rows of instances on their way into a table; as rows a few at a time, since those take ten times the memory."""
 
-    Parameters
-    ----------
-    contract
-        Of the table.
-    """
+    _AT_A_TIME = 256
 
-    _AT_A_TIME = 128
-
-    def __init__(self, contract: Contract) -> None:
-        self._contract = contract
-        self._rows: list[Mapping[str, object]] = []
+    def __init__(self) -> None:
+        self._rows: list[Row] = []
         self._tables: list[pa.Table] = []
         self.row_count = 0
 
-    def add(self, row: Mapping[str, object]) -> None:
+    def add(self, row: Row) -> None:
         """Take one more row.
 
         Raises
@@ -204,7 +233,7 @@ class Gathered:
             self._settle()
 
     def table(self) -> pa.Table:
-        """Give the table of all rows, as `rows_to_table` does.
+        """Give the table of all rows, in the contract's exact types, sorted by its key.
 
         Raises
         ------
@@ -213,12 +242,54 @@ class Gathered:
         """
         if self._rows or not self._tables:
             self._settle()
-        order = [(name, "ascending") for name in self._contract.key]
+        order = [(name, "ascending") for name in INSTANCES.key]
         return pa.concat_tables(self._tables).combine_chunks().sort_by(order)
 
     def _settle(self) -> None:
-        self._tables.append(_to_table(self._rows, self._contract))
+        self._tables.append(_instances_table(self._rows))
         self._rows = []
+
+
+def _instances_table(rows: Sequence[Row]) -> pa.Table:
+    """Make a table of rows in their order; what several share is converted once."""
+    commons: dict[int, Mapping[str, object]] = {}
+    for row in rows:
+        commons.setdefault(id(row.common), row.common)
+    shared = {key: {**common, **_gather(common)} for key, common in commons.items()}
+    beside = [shared[id(row.common)] for row in rows]
+    own = [row.own for row in rows]
+    names = set().union(*own)
+    if names - _INSTANCE_NAMES:
+        own = [{**row.own, **_gather(row)} if row.own.keys() - _INSTANCE_NAMES else row.own for row in rows]
+        names = set().union(*own)
+    arrays = {
+        column.name: _to_array(_values_of(column.name, own, beside), column, INSTANCES)
+        for column in INSTANCES.columns
+        if column.name in names
+    }
+    repeated = [column for column in INSTANCES.columns if column.name not in names]
+    batch = pa.RecordBatch.from_arrays(
+        [
+            _to_array([one.get(column.name) for one in shared.values()], column, INSTANCES)
+            for column in repeated
+        ],
+        names=[column.name for column in repeated],
+    )
+    number_of = {key: number for number, key in enumerate(shared)}
+    places = pa.array([number_of[id(row.common)] for row in rows], pa.int32())
+    arrays.update(zip(batch.schema.names, batch.take(places).columns, strict=True))
+    return pa.Table.from_arrays([arrays[name] for name in INSTANCES.names], schema=INSTANCES.arrow_schema())
+
+
+def _values_of(
+    name: str, own: Sequence[Mapping[str, object]], beside: Sequence[Mapping[str, object]]
+) -> Sequence[object]:
+    try:
+        return list(map(itemgetter(name), own))
+    except KeyError:
+        return [
+            mine[name] if name in mine else theirs.get(name) for mine, theirs in zip(own, beside, strict=True)
+        ]
 
 
 def rows_to_table(rows: Iterable[Mapping[str, object]], contract: Contract) -> pa.Table:
@@ -229,17 +300,14 @@ def rows_to_table(rows: Iterable[Mapping[str, object]], contract: Contract) -> p
     ContractError
         If a row lacks a value it must have, or holds one of another type: whoever made it has a defect.
     """
-    return _to_table(rows, contract).sort_by([(name, "ascending") for name in contract.key])
-
-
-def _to_table(rows: Iterable[Mapping[str, object]], contract: Contract) -> pa.Table:
     take = itemgetter(*contract.names)
     values = list(zip(*map(take, rows), strict=True)) or [()] * len(contract.columns)
     columns = [
         _to_array(of_column, column, contract)
         for of_column, column in zip(values, contract.columns, strict=True)
     ]
-    return pa.Table.from_arrays(columns, schema=contract.arrow_schema())
+    table = pa.Table.from_arrays(columns, schema=contract.arrow_schema())
+    return table.sort_by([(name, "ascending") for name in contract.key])
 
 
 def _to_array(values: Sequence[object], column: Column, contract: Contract) -> pa.Array:
@@ -360,7 +428,7 @@ _CONVERTERS: dict[pa.DataType, Converter] = {
     pa.list_(pa.float64()): _reals,
 }
 
-_INSTANCE_NAMES = INSTANCES.names
+_INSTANCE_NAMES = frozenset(INSTANCES.names)
 _INSTANCE_EXTRACTORS = (
     *compile_extractors(INSTANCES),
     Extractor(f"{_GROUPS}shared", 0x52009229, _first_members),

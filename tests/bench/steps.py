@@ -30,6 +30,7 @@ from tasks.storage.byte_source import Sources
 from tasks.storage.listing import list_objects
 from tasks.storage.local_store import LocalStore
 from tasks.storage.store import open_store
+from tasks.tables.rows import Gathered
 from tests.bench.corpus import Corpus, Kind, Recipe, make_corpus
 from tests.bench.figures import Figure, Sample
 from tests.bench.flow import Say
@@ -215,6 +216,7 @@ def _timed_functions(watch: Stopwatch) -> Iterator[None]:
     places += [(step, process, name) for step, names in _STEPS_OF_PROCESS.items() for name in names]
     places += [
         *_STEPS_OF_CLEANING,
+        ("table", Gathered, "_settle"),
         ("write", LocalStore, "write_unsynced"),
         ("barrier", LocalStore, "barrier"),
     ]

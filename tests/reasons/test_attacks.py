@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from expectations.contracts import FINDINGS, INSTANCES
+from expectations.contracts import FINDINGS
 from tasks.clean import CleanInstance
 from tasks.deid.deidentify import Deidentifier
 from tasks.deid.key import load_key
@@ -11,7 +11,7 @@ from tasks.dicom.buffer import Buffer
 from tasks.reasons import REASONS
 from tasks.recall.cleaner import Cleaner
 from tasks.records import Reject
-from tasks.tables.rows import instance_row, rows_to_table
+from tasks.tables.rows import Gathered, instance_row, rows_to_table
 from tests.builders import KEY_TEXT
 from tests.reasons.attacks import ATTACKS, NAME, as_patient
 
@@ -52,5 +52,7 @@ def leaving(clean: CleanInstance) -> bytes:
         findings=clean.findings,
     )
     findings = [{"source_ref": "", "batch_id": "", **finding._asdict()} for finding in clean.findings]
-    tables = (rows_to_table([row], INSTANCES), rows_to_table(findings, FINDINGS))
+    instances = Gathered()
+    instances.add(row)
+    tables = (instances.table(), rows_to_table(findings, FINDINGS))
     return b"".join(map(bytes, clean.pieces())) + repr([table.to_pylist() for table in tables]).encode()

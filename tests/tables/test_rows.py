@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 import struct
+from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
@@ -37,7 +38,16 @@ def read_column(keyword: str, VR: str, value: bytes, encodings: tuple[str, ...] 
     return extract(DataSet({tag: Element(tag, VR, value)}), encodings, EXTRACTORS).get(keyword)
 
 
-def make_row(header: Header, **changes: Any) -> Row:
+def read_row(*rows: Row) -> dict[str, Any]:
+    """Give the last of some rows as it stands in the table of them all."""
+    gathered = Gathered()
+    for row in rows:
+        gathered.add(row)
+    last: dict[str, Any] = gathered.table().to_pylist()[-1]
+    return last
+
+
+def make_row(header: Header, columns: Mapping[str, object] | None = None, **changes: Any) -> Row:
     facts: dict[str, Any] = {
         "source_ref": "a source",
         "batch_id": "a batch",
@@ -50,7 +60,8 @@ def make_row(header: Header, **changes: Any) -> Row:
         "pixel_bytes": 512,
         "expected_pixel_bytes": 511,
     }
-    return instance_row(header_columns(header.dataset, header.encodings), **(facts | changes))
+    found = header_columns(header.dataset, header.encodings) if columns is None else columns
+    return instance_row(found, **(facts | changes))
 
 
 @pytest.fixture(name="header")
@@ -61,7 +72,7 @@ def read_ct() -> Header:
 
 
 def test_a_row_says_what_the_header_says(header: Header) -> None:
-    row = make_row(header)
+    row = read_row(make_row(header))
     expected = {
         "SOPInstanceUID": "1.2.826.0.1.3680043.10.999.1.1.1",
         "StudyDate": date(2023, 4, 12),
@@ -83,9 +94,10 @@ def test_a_row_says_what_the_header_says(header: Header) -> None:
 
 def test_a_row_has_each_column_of_the_contract_in_its_type(header: Header) -> None:
     row = make_row(header, findings=[Finding("date-iso", "(0008,0020)", "BAD_DATE_REPAIRED")] * 2)
-    table = rows_to_table([row], INSTANCES)
-    assert table.schema == INSTANCES.arrow_schema()
-    assert table.to_pylist() == [row]
+    gathered = Gathered()
+    gathered.add(row)
+    assert gathered.table().schema == INSTANCES.arrow_schema()
+    assert gathered.table().to_pylist() == [dict.fromkeys(INSTANCES.names) | dict(row)]
 
 
 def test_findings_are_counted_and_their_codes_listed_once(header: Header) -> None:
@@ -104,19 +116,7 @@ def test_the_expected_length_of_pixels_counts_their_padding(header: Header) -> N
 def test_method_codes_come_out_of_their_sequence_in_order(header: Header) -> None:
     items = tuple(DataSet({0x00080100: Element(0x00080100, "SH", code)}) for code in (b"113107", b"113100"))
     dataset = DataSet(header.dataset | {0x00120064: Element(0x00120064, "SQ", b"", items)})
-    row = instance_row(
-        header_columns(dataset, header.encodings),
-        source_ref="",
-        batch_id="",
-        file_path=None,
-        size_bytes=None,
-        sha256=None,
-        transfer_syntax="",
-        header_json="",
-        has_pixel_data=False,
-        pixel_bytes=0,
-        expected_pixel_bytes=None,
-    )
+    row = make_row(header, header_columns(dataset, header.encodings))
     assert row["deidentification_codes"] == ["113100", "113107"]
     assert make_row(header)["deidentification_codes"] == []
 
@@ -213,10 +213,58 @@ def test_a_row_that_breaks_its_contract_is_a_defect_of_ours(value: object) -> No
 
 
 def test_rows_gathered_a_few_at_a_time_make_the_same_table() -> None:
-    rows = [row_of(INSTANCES, source_ref=f"{number * 7 % 300:04d}") for number in range(300)]
-    gathered = Gathered(INSTANCES)
+    rows = [row_of(INSTANCES, source_ref=f"{number * 7 % 600:04d}") for number in range(600)]
+    gathered = Gathered()
     for row in rows:
-        gathered.add(row)
-    assert gathered.row_count == 300
+        gathered.add(Row({}, row))
+    assert gathered.row_count == 600
     assert gathered.table().equals(rows_to_table(rows, INSTANCES))
-    assert Gathered(INSTANCES).table().equals(rows_to_table([], INSTANCES))
+    assert Gathered().table().equals(rows_to_table([], INSTANCES))
+
+
+SAMPLE = row_of(INSTANCES)
+VARIED = ("Modality", "KVP", "ImageType", "StudyDate")
+GATHERED = ("private_creators", "unknown_private_creators", "functional_groups")
+COLUMNS = st.fixed_dictionaries(
+    {},
+    optional={name: st.none() | st.just(SAMPLE[name]) for name in VARIED}
+    | {
+        f"{kind} creator {tag}": st.sampled_from(["ACME", "BETA"])
+        for kind in ("kept", "unknown")
+        for tag in (1, 2)
+    }
+    | {"functional groups shared": st.just(["PixelMeasuresSequence"])},
+)
+FIXED = {name: SAMPLE[name] for name in SAMPLE.keys() - {*VARIED, *GATHERED}}
+
+
+@settings(deadline=None)
+@given(
+    st.lists(COLUMNS, min_size=1, max_size=3),
+    st.lists(st.tuples(st.integers(0, 2), COLUMNS), max_size=12),
+)
+def test_the_table_is_the_same_whatever_its_rows_share(
+    commons: list[dict[str, object]], rows: list[tuple[int, dict[str, object]]]
+) -> None:
+    sharing, alone = Gathered(), Gathered()
+    for number, (place, columns) in enumerate(rows):
+        common = commons[place % len(commons)]
+        own = FIXED | columns | {"source_ref": f"{number:02d}"}
+        sharing.add(Row(common, own))
+        alone.add(Row({}, {**common, **own}))
+        assert Row(common, own) == Row({}, {**common, **own})
+    assert sharing.table().equals(alone.table())
+
+
+@pytest.mark.parametrize("place", ["common", "own"])
+@pytest.mark.parametrize("value", [12, "Doerfler\udcff"])
+def test_a_shared_value_of_another_type_is_a_defect_of_ours_too(place: str, value: object) -> None:
+    mine = row_of(INSTANCES)
+    del mine["Modality"]
+    wrong = {"Modality": value}
+    gathered = Gathered()
+    gathered.add(Row(wrong, mine) if place == "common" else Row({}, mine | wrong))
+    with pytest.raises(ContractError, match=r"instances\.Modality") as raised:
+        gathered.table()
+    assert "Doerfler" not in str(raised.value)
+    assert raised.value.__context__ is None
