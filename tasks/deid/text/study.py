@@ -161,8 +161,16 @@ def _is_free(word: str) -> bool:
     return len(word) >= (_FREE_WORD if word.isascii() else _SHORTEST_FOREIGN)
 
 
-def _words_of_name(name: str) -> Iterator[str]:
-    """Give the words of a person name that are searched for, of each component group, in all their spellings."""
+@lru_cache(1 << 8)
+def _words_of_name(name: str) -> frozenset[str]:
+    """Give the words of a person name that are searched for, of each component group, in all their spellings.
+
+    A study names the same few people in each of its series, and one physician many studies.
+    """
+    return frozenset(_spell_name(name))
+
+
+def _spell_name(name: str) -> Iterator[str]:
     for group in re.split(r"[=\\]", name):
         parts = _LETTERS.findall(group)
         for part in parts:
