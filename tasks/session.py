@@ -35,6 +35,7 @@ from tasks.identities import (
 from tasks.layout import Staging
 from tasks.neighbours import Neighbours
 from tasks.quality import Tally
+from tasks.read_ahead import read_ahead
 from tasks.site.modalities import MODALITIES
 from tasks.staged import batch_ids, finished_reports, read_table, table_bytes, with_nulls
 from tasks.storage.store import Store
@@ -127,8 +128,8 @@ class Session:
         buckets = Buckets(count_buckets(self.objects), CLAIMS, self.scratch, "claims")
         uids, studies = Distinct(), Distinct()
         with buckets:
-            for number, first in enumerate(self.first[:-1]):
-                staged = self.part(number, "staged", names)
+            parts = read_ahead(self.part(number, "staged", names) for number in range(len(self.batches)))
+            for first, staged in zip(self.first[:-1], parts, strict=True):
                 numbers = first + np.arange(len(staged))
                 accepted = staged["reason"].is_null()
                 self.findings.mark(numbers[~accepted.to_numpy()], Mark.REFUSED)
@@ -155,7 +156,7 @@ class Session:
         if count > 1:
             self._link()
         with Buckets(count, _ROWS, self.scratch, "studies") as buckets:
-            for number, rows in enumerate(self._rows(list(JUDGED))):
+            for number, rows in enumerate(read_ahead(self._rows(list(JUDGED)))):
                 if number < len(self.batches):
                     self.nulls[number] = [rows[name].null_count for name in JUDGED]
                     self.tally.add(
@@ -171,7 +172,7 @@ class Session:
         Not which share an instance: those were settled, and of each there is one left.
         """
         columns = sorted((self.together or frozenset()) - {"SOPInstanceUID"})
-        for rows in self._rows(["StudyInstanceUID", *columns]):
+        for rows in read_ahead(self._rows(["StudyInstanceUID", *columns])):
             studies = hash_column(rows["StudyInstanceUID"])
             for name in columns:
                 self.links.add(name, rows[name], studies)

@@ -23,6 +23,7 @@ import pyarrow.parquet as pq
 from deltalake.transaction import AddAction, RemoveAction
 
 from expectations.contracts import Contract
+from tasks.read_ahead import read_ahead
 from tasks.tables.file_format import FILE_BYTES, ROW_GROUP_ROWS, skippable, uncompressible
 
 _COMPRESSION = 8
@@ -54,7 +55,7 @@ def write_files(
     list
         What a commit needs to make them part of the table; none without rows.
     """
-    groups = _groups(rows)
+    groups = read_ahead(_groups(rows))
     actions: list[AddAction | RemoveAction] = []
     group = next(groups, None)
     while group is not None:
