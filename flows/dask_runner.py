@@ -101,9 +101,10 @@ def _threads(runner: Any) -> int:
 def _run_until_done(plan: RunPlan, batches: list[Batch], threads: int, runner: Any) -> list[BatchReport]:
     reports: list[BatchReport] = []
     losses: Counter[str] = Counter()
+    failed: Counter[str] = Counter()
     shares = cut_shares(batches, threads)
     while shares:
-        futures = [(share, _submit(runner, share, plan)) for share in shares]
+        futures = [(share, _submit(runner, share, plan, failed)) for share in shares]
         left: list[Batch] = []
         shares = []
         for share, future in futures:
@@ -111,6 +112,7 @@ def _run_until_done(plan: RunPlan, batches: list[Batch], threads: int, runner: A
             if done is not None:
                 reports += done
                 left += share[len(done) :]
+                failed.update([batch.batch_id for batch in share[len(done) :][:1]])
                 continue
             if runner.client.status != "running":
                 raise TransientError("the scheduler took all of its tasks along")
@@ -124,22 +126,24 @@ def _run_until_done(plan: RunPlan, batches: list[Batch], threads: int, runner: A
                 elif batch.object_count > 1:
                     shares += [[half] for half in split_batch(plan, batch)]
                 elif losses[batch.batch_id] < 3:
-                    reports += _run_alone(plan, batch, runner)
+                    reports += _run_alone(plan, batch, runner, failed)
         shares = [*cut_shares(left, threads), *shares]
     return reports
 
 
-def _run_alone(plan: RunPlan, batch: Batch, runner: Any) -> list[BatchReport]:
+def _run_alone(plan: RunPlan, batch: Batch, runner: Any, failed: Counter[str]) -> list[BatchReport]:
     """Run a single suspect with nothing beside it, so that its guilt is certain."""
-    reports = _reports_of(_submit(runner, [batch], plan))
+    reports = _reports_of(_submit(runner, [batch], plan, failed))
     if reports is None:
         report = report_of(plan, batch)
         reports = [give_up(plan, batch) if report is None else report]
     return reports
 
 
-def _submit(runner: Any, share: list[Batch], plan: RunPlan) -> Any:
-    return runner.submit(process_batches, parameters={"batches": share, "plan": plan})
+def _submit(runner: Any, share: list[Batch], plan: RunPlan, failed: Counter[str]) -> Any:
+    ids = [batch.batch_id for batch in share]
+    counted = {one: failed[one] for one in ids if one in failed}
+    return runner.submit(process_batches, parameters={"batches": share, "plan": plan, "failed": counted})
 
 
 def _reports_of(future: Any) -> list[BatchReport] | None:

@@ -11,7 +11,7 @@ import logging
 import time
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -80,17 +80,24 @@ RETRIES = 3
     persist_result=False,
 )
 @value_free
-def process_batches(batches: Sequence[Batch], plan: RunPlan) -> list[BatchReport]:
+def process_batches(
+    batches: Sequence[Batch], plan: RunPlan, failed: Mapping[str, int] | None = None
+) -> list[BatchReport]:
     """Process batches one after the other; gives the reports of those that are done, in their order.
 
     What fails for the moment in the first of them has Prefect try the task again. In a later one it ends this
     task, and what is left is for another, so that the bad minutes of one batch use up no tries of the others.
+
+    Parameters
+    ----------
+    failed
+        How often a batch, by its id, ended another task so.
     """
-    tries = task_run.run_count or 1
-    reports = [process_batch(batches[0], plan, tries)]
+    tries, failed = task_run.run_count or 1, failed or {}
+    reports = [process_batch(batches[0], plan, tries, failed.get(batches[0].batch_id, 0))]
     for batch in batches[1:]:
         try:
-            reports.append(process_batch(batch, plan))
+            reports.append(process_batch(batch, plan, failed=failed.get(batch.batch_id, 0)))
         except TransientError as error:
             _LOGGER.warning("a batch is left to another task run: %s", error)
             break
@@ -98,8 +105,16 @@ def process_batches(batches: Sequence[Batch], plan: RunPlan) -> list[BatchReport
 
 
 @value_free
-def process_batch(batch: Batch, plan: RunPlan, tries: int = 1) -> BatchReport:
-    """Read, clean, de-identify and stage one batch; safe to run twice, for a finished one is left as it is."""
+def process_batch(batch: Batch, plan: RunPlan, tries: int = 1, failed: int = 0) -> BatchReport:
+    """Read, clean, de-identify and stage one batch; safe to run twice, for a finished one is left as it is.
+
+    Parameters
+    ----------
+    tries
+        How often this task run has tried, this time included; the last time, what cannot be read is refused.
+    failed
+        How often the batch failed in other task runs; only counted.
+    """
     silence_libraries()
     store, staging = open_store(plan.target, dict(plan.s3)), Staging(plan.run_id)
     done = report_of(plan, batch)
@@ -107,7 +122,7 @@ def process_batch(batch: Batch, plan: RunPlan, tries: int = 1) -> BatchReport:
         return done
     objects = read_manifest(store.read(batch.manifest))
     report = process_objects(objects, batch, plan, store, report_progress, last_try=tries > RETRIES)
-    return commit_batch(store, staging, replace(report, retries=report.retries + tries - 1))
+    return commit_batch(store, staging, replace(report, retries=report.retries + tries - 1 + failed))
 
 
 @value_free
