@@ -11,7 +11,7 @@ from typing import Any, cast
 from prefect.client.orchestration import get_client
 from prefect.states import Crashed
 
-from flows.workers import dask_scheduler
+from flows.workers import dask_scheduler, worker_losses
 from tasks.errors import TransientError
 from tasks.process import PROGRESS_TOPIC, process_batches, report_of
 from tasks.records import Batch, BatchReport, RunPlan
@@ -148,12 +148,9 @@ def _submit(runner: Any, share: list[Batch], plan: RunPlan, failed: Counter[str]
 
 def _reports_of(future: Any) -> list[BatchReport] | None:
     """Wait for a share; None where its worker, or all of them, died under it."""
-    from distributed import CancelledError
-    from distributed.scheduler import KilledWorker, NoWorkerError
-
     try:
         return cast("list[BatchReport]", future.result())
-    except (KilledWorker, NoWorkerError, CancelledError) as error:
+    except worker_losses() as error:
         _mark_crashed(future, type(error).__name__)
         return None
 

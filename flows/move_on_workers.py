@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
-from flows.workers import scheduler_at_hand
+from flows.workers import scheduler_at_hand, worker_losses
 from tasks.move import Mover, move_here, move_share
 from tasks.records import RunPlan
 from tasks.settings import Settings
@@ -84,12 +84,9 @@ def _threads(client: Client) -> int:
 
 def _finish(store: Store, share: Sequence[Move], submitted: Any) -> None:
     """Wait for a share; where its worker died, or all of them, move here what is left of it."""
-    from distributed import CancelledError
-    from distributed.scheduler import KilledWorker, NoWorkerError
-
     try:
         taken = submitted.result() if submitted is not None else None
-    except (KilledWorker, NoWorkerError, CancelledError):
+    except worker_losses():
         taken = None
     if taken is None:
         store.move_all(share)

@@ -177,3 +177,11 @@ def dask_scheduler(settings: Settings) -> Iterator[str]:
     else:
         with local_scheduler_ahead(settings):
             yield cast("LocalScheduler", _started).address
+
+
+def worker_losses() -> tuple[type[Exception], ...]:
+    """Give the exceptions of a future whose worker, or all of them, died under it."""
+    from distributed import CancelledError
+    from distributed.scheduler import KilledWorker, NoWorkerError
+
+    return (KilledWorker, NoWorkerError, CancelledError)
