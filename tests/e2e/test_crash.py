@@ -10,6 +10,7 @@ import json
 import os
 import random
 import re
+import select
 import shutil
 import signal
 import subprocess
@@ -41,6 +42,9 @@ CALLS = (
 )
 SEED = 20261122
 SHORT = 8
+STUCK_SECONDS = 120
+WAKES = r'"\1\0\0\0\0\0\0\0", 8'
+"""What is written to wake a thread (eventfd(2)), as strace shows it."""
 
 
 class Fault(NamedTuple):
@@ -81,6 +85,10 @@ class Driver:
         _wait_until_stopped(pid)
         tracer = self._trace(pid, *tracing) if tracing else None
         os.kill(pid, signal.SIGCONT)
+        if tracer is not None and not self._answers():
+            # No disk is asked here, so none can refuse it, and delta-rs never wakes up again: killed, it is a crash.
+            assert self._refused_to_wake(), f"the run is stuck; see {self.folder / 'calls'}"
+            os.kill(pid, signal.SIGKILL)
         ended = self._read()
         if tracer is not None:
             tracer.communicate()
@@ -107,6 +115,19 @@ class Driver:
         self.process.stdin.write(json.dumps(request) + "\n")
         self.process.stdin.flush()
         return self._read()
+
+    def _answers(self) -> bool:
+        return bool(select.select([self.process.stdout], [], [], STUCK_SECONDS)[0])
+
+    def _refused_to_wake(self) -> bool:
+        """Tell whether a call was refused by which one thread wakes another."""
+        last: dict[str, str] = {}
+        for line in (self.folder / "calls").read_text().splitlines():
+            thread, _, call = line.partition(" ")
+            if "(INJECTED)" in call and WAKES in (last.get(thread, "") if "resumed>" in call else call):
+                return True
+            last[thread] = call
+        return False
 
     def _read(self) -> dict[str, Any]:
         assert self.process.stdout is not None
