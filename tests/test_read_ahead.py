@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import gc
+import os
+import signal
 import threading
+import time
+import weakref
 from collections.abc import Iterator
 
 import pytest
@@ -47,9 +52,51 @@ def test_what_cannot_be_read_is_raised_after_the_parts_before_it() -> None:
         next(coming)
 
 
+def test_a_failed_read_keeps_no_part() -> None:
+    class Part:
+        pass
+
+    parts = [Part()]
+    alive = weakref.ref(parts[0])
+
+    def fail() -> Iterator[Part]:
+        yield parts.pop()
+        raise OSError("gone")
+
+    gc.disable()
+    try:
+        with pytest.raises(OSError, match="gone"):
+            list(read_ahead(fail()))
+        assert alive() is None
+    finally:
+        gc.enable()
+
+
+def test_who_is_interrupted_does_not_wait_for_a_server_that_is_silent() -> None:
+    answered = threading.Event()
+
+    def silent() -> Iterator[int]:
+        yield 1
+        answered.wait(60)
+        yield 2
+
+    threading.Timer(0.5, os.kill, [os.getpid(), signal.SIGINT]).start()
+    started = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        list(read_ahead(silent()))
+    assert time.monotonic() - started < 30
+    answered.set()
+    for thread in readers():
+        thread.join(10)
+
+
 def test_who_stops_early_leaves_no_thread_behind() -> None:
-    before = threading.active_count()
     coming = read_ahead(iter(range(100)))
     assert next(coming) == 0
+    assert readers()
     coming.close()  # type: ignore[attr-defined]
-    assert threading.active_count() == before
+    assert not readers()
+
+
+def readers() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name == "dicomflow-read"]
