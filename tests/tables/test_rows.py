@@ -119,6 +119,8 @@ def test_method_codes_come_out_of_their_sequence_in_order(header: Header) -> Non
     row = make_row(header, header_columns(dataset, header.encodings))
     assert row["deidentification_codes"] == ["113100", "113107"]
     assert make_row(header)["deidentification_codes"] == []
+    shared = make_row(header, Row({"deidentification_codes": ["113100"]}, {}))
+    assert shared["deidentification_codes"] == ["113100"]
 
 
 @pytest.mark.parametrize(
