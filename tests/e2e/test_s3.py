@@ -297,7 +297,7 @@ def test_a_third_of_all_requests_failing_changes_nothing_but_the_time(
         **s3_environment(faults.endpoint),
     )
     faults.fail()
-    assert (report["exit_code"], report["published"]) == (0, INSTANCES), report
+    assert (report["exit_code"], report.get("published")) == (0, INSTANCES), report
     assert report["retries"] > report["requests"] // 10
     assert cloud.files("rough/published/dicom/") == cloud.files("calm/published/dicom/")
     columns = ["SOPInstanceUID", "source_ref", "sha256", "header"]
